@@ -1,0 +1,91 @@
+package activities
+
+import (
+	"time"
+
+	"touchstone/guardrails"
+	"touchstone/internal/copywriter"
+	"touchstone/internal/journey"
+	"touchstone/internal/lifecycle"
+)
+
+// judge renders a touch for its customer and lets the guardrails judge it.
+// approved says that a person approved this very touch.
+func (p *passage) judge(step journey.Step, touch lifecycle.Touch, creative lifecycle.Creative, stage guardrails.Stage, approved bool) (lifecycle.Verdict, lifecycle.Message, error) {
+	message, err := p.message(touch, creative)
+	if err != nil {
+		return lifecycle.Verdict{Outcome: lifecycle.Block, Findings: []lifecycle.Finding{{
+			Rule: "merge-fields", Outcome: lifecycle.Block, Value: err.Error(), Limit: "renders for this customer", Reason: "the copy cannot be rendered for this customer",
+		}}}, lifecycle.Message{}, nil
+	}
+	var offer *lifecycle.Offer
+	if o, ok := p.Brand.Offer(touch.OfferID); ok {
+		offer = &o
+	}
+	over, _, err := p.over()
+	if err != nil {
+		return lifecycle.Verdict{}, message, err
+	}
+	var suppressed []guardrails.Suppression
+	for _, s := range p.sit.Suppressed {
+		suppressed = append(suppressed, guardrails.Suppression{Channel: s.Channel, Reason: s.Reason, At: s.At})
+	}
+	verdict := guardrails.Judge(guardrails.Touch{
+		At: p.now, Stage: stage, Customer: p.sit.Profile, Suppressed: suppressed, Channel: touch.Channel, Class: touch.Class,
+		Tags: touch.Tags, Journey: touch.Journey, Campaign: touch.Campaign, Step: touch.Step, Priority: p.def.Priority,
+		Exit: over, Creative: creative, Message: message, Offer: offer, Recent: p.sit.Recent, Window: p.def.Window,
+		RequireReview: step.Touch.AlwaysReview, Approved: approved, Amounts: p.amounts(),
+	}, p.Policy, p.Brand)
+	return verdict, message, nil
+}
+
+// amounts are sums the copy may name besides the offer: what lies in the cart.
+func (p *passage) amounts() []lifecycle.Money {
+	if cart := p.cartValue(); cart.Amount > 0 {
+		return []lifecycle.Money{cart}
+	}
+	return nil
+}
+
+// message renders the creative for the passage's customer.
+func (p *passage) message(touch lifecycle.Touch, creative lifecycle.Creative) (lifecycle.Message, error) {
+	customer := p.sit.Profile.Customer
+	unsubscribe := p.Links.Unsubscribe(customer.ID, touch.Channel)
+	parts, err := p.Renderer.Render(creative, p.fields(touch, unsubscribe))
+	if err != nil {
+		return lifecycle.Message{}, err
+	}
+	return lifecycle.Message{
+		TouchID: touch.ID, Channel: touch.Channel, Class: touch.Class,
+		To: address(customer, touch.Channel), ToName: customer.FirstName,
+		From: p.Brand.Sender.Email, FromName: p.Brand.Sender.Name, ReplyTo: p.Brand.Sender.ReplyTo,
+		Subject: parts.Subject, Preheader: parts.Preheader, HTML: parts.HTML, Text: parts.Text,
+		UnsubscribeURL: unsubscribe, Categories: []string{touch.Journey},
+	}, nil
+}
+
+// fields are the merge fields of a touch.
+func (p *passage) fields(touch lifecycle.Touch, unsubscribe string) copywriter.Fields {
+	occasion := copywriter.Occasion{
+		UnsubscribeURL: unsubscribe, CartValue: p.cartValue(), CartFirstItem: cartItem(p.sit.Run.Entry), CartURL: p.Brand.Links.Shop,
+	}
+	if offer, ok := p.Brand.Offer(touch.OfferID); ok {
+		occasion.Offer, occasion.OfferUntil = &offer, p.now.Add(offer.ValidFor)
+	}
+	return copywriter.FieldsOf(p.Brand, p.sit.Profile, occasion)
+}
+
+// cartItem is the name of the first product of the cart that started the run.
+func cartItem(entry map[string]any) string {
+	products, _ := entry["products"].([]any)
+	if len(products) == 0 {
+		return ""
+	}
+	product, _ := products[0].(map[string]any)
+	name, _ := product["name"].(string)
+	return name
+}
+
+// soonest is how long a touch waits after losing the last cap slot to another
+// touch before it is judged again on fresh rows.
+const soonest = time.Hour

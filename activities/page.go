@@ -1,0 +1,129 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"touchstone/internal/ledger"
+	"touchstone/internal/lifecycle"
+)
+
+// DueRuns finds the runs that a campaign has to look at.
+type DueRuns interface {
+	// DueRuns returns pending runs of a campaign that are due, oldest first.
+	DueRuns(ctx context.Context, campaign string, now time.Time, limit int) ([]ledger.Run, error)
+	// NextDue returns when the next pending run is due (zero when none has a
+	// due time) and how many runs are pending in all.
+	NextDue(ctx context.Context, campaign string) (time.Time, int, error)
+	// Detach marks pending runs as running in a workflow of their own.
+	Detach(ctx context.Context, runs []lifecycle.RunID) error
+}
+
+// PageInput asks to work through the next runs of a campaign that are due.
+type PageInput struct {
+	Campaign string    `json:"campaign"`
+	Now      time.Time `json:"now"`
+	Limit    int       `json:"limit"` // runs at most
+}
+
+// PageResult sums a page up.
+type PageResult struct {
+	Seen    int       `json:"seen"`
+	Sent    int       `json:"sent"`    // the provider took it, or may have
+	Durable int       `json:"durable"` // went on in a journey workflow of their own
+	Held    int       `json:"held"`    // stopped by a pause
+	Pending int       `json:"pending"` // still to come in this campaign
+	NextDue time.Time `json:"next_due,omitzero"`
+}
+
+// pageBatch is how many runs are read, judged and stored at once.
+const pageBatch = 250
+
+// SendPage works through up to Limit due runs of a campaign: prepare, guard,
+// reserve, deliver, settle, as for a single run. Runs that have to wait for
+// something go on in a workflow of their own. The runs' own rows are the
+// cursor, so a retried page continues where the last one stopped.
+func (j *Journeys) SendPage(ctx context.Context, in PageInput) (PageResult, error) {
+	in.Now = late(ctx, in.Now)
+	var result PageResult
+	for result.Seen < in.Limit && result.Held == 0 {
+		runs, err := j.Due.DueRuns(ctx, in.Campaign, in.Now, min(pageBatch, in.Limit-result.Seen))
+		if err != nil {
+			return result, fail(err)
+		}
+		if len(runs) == 0 {
+			break
+		}
+		if err := j.page(ctx, runs, in.Now, &result); err != nil {
+			return result, fail(err)
+		}
+		result.Seen += len(runs)
+		if activity.IsActivity(ctx) {
+			activity.RecordHeartbeat(ctx, result.Seen)
+		}
+	}
+	var err error
+	result.NextDue, result.Pending, err = j.Due.NextDue(ctx, in.Campaign)
+	return result, fail(err)
+}
+
+// page takes one batch of runs as far as it goes now.
+func (j *Journeys) page(ctx context.Context, runs []ledger.Run, now time.Time, result *PageResult) error {
+	steps := make([]Step, len(runs))
+	for i, r := range runs {
+		steps[i] = Step{RunID: r.ID, Now: now}
+	}
+	next, err := j.advance(ctx, steps)
+	if err != nil {
+		return err
+	}
+	at := map[lifecycle.RunID]Next{}
+	var due []DeliverInput
+	for i, n := range next {
+		at[runs[i].ID] = n
+		if n.Action == ActionDeliver && !n.At.After(now) {
+			due = append(due, DeliverInput{Step: steps[i], TouchID: n.TouchID})
+		}
+	}
+	next, sent, err := j.deliver(ctx, due)
+	if err != nil {
+		return err
+	}
+	result.Sent += sent
+	for i, n := range next {
+		at[due[i].RunID] = n
+	}
+	var follow []ledger.Run
+	for _, r := range runs {
+		switch at[r.ID].Action {
+		case ActionWait:
+			follow = append(follow, r)
+		case ActionHold:
+			result.Held++
+		}
+	}
+	return j.follow(ctx, follow, now, result)
+}
+
+// follow starts journey workflows for runs that have to wait for something and
+// only then takes them out of the campaign's hands: a crash in between starts
+// them again, which is harmless.
+func (j *Journeys) follow(ctx context.Context, runs []ledger.Run, now time.Time, result *PageResult) error {
+	if len(runs) == 0 {
+		return nil
+	}
+	if err := j.Starter.StartJourney(ctx, runs, now); err != nil {
+		return err
+	}
+	ids := make([]lifecycle.RunID, len(runs))
+	for i, r := range runs {
+		ids[i] = r.ID
+	}
+	if err := j.Due.Detach(ctx, ids); err != nil {
+		return err
+	}
+	result.Durable += len(runs)
+	return nil
+}

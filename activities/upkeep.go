@@ -1,0 +1,88 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"touchstone/internal/clock"
+	"touchstone/internal/lifecycle"
+)
+
+// Upkeep keeps the ledger and the evidence current.
+type Upkeep struct {
+	Ledger     Ledger
+	Evidence   EvidenceStore
+	Partitions Partitions
+	Scale      clock.Scale
+	Window     time.Duration // how long after a touch an order counts as its response
+}
+
+// Partitions keeps monthly partitions ahead of time.
+type Partitions interface {
+	EnsurePartitions(ctx context.Context, since, until time.Time) error
+}
+
+// UpkeepInput names the business instant of the upkeep.
+type UpkeepInput struct {
+	Now time.Time `json:"now"`
+}
+
+// UpkeepResult says what the upkeep found.
+type UpkeepResult struct {
+	Unconfirmed int `json:"unconfirmed"` // touches whose attempt died in the provider call
+}
+
+// abandonedAfter is the real time after which a touch that is still "sending"
+// belongs to an attempt that died: longer than any delivery activity may run.
+const abandonedAfter = 10 * time.Minute
+
+// Round settles touches of dead attempts, makes next months' partitions and
+// rebuilds the response counts.
+func (u *Upkeep) Round(ctx context.Context, in UpkeepInput) (UpkeepResult, error) {
+	if err := u.Partitions.EnsurePartitions(ctx, in.Now, in.Now.AddDate(0, 3, 0)); err != nil {
+		return UpkeepResult{}, fail(err)
+	}
+	expired, err := u.Ledger.ExpireSending(ctx, u.Scale.At(time.Now().Add(-abandonedAfter)), in.Now)
+	if err != nil {
+		return UpkeepResult{}, fail(err)
+	}
+	return UpkeepResult{Unconfirmed: len(expired)}, fail(u.Evidence.RefreshEvidence(ctx, in.Now, u.Window))
+}
+
+// Erasure forgets a customer.
+type Erasure struct {
+	Customers Eraser
+	Runs      RunStore
+	Starter   Starter
+}
+
+// Eraser forgets customers.
+type Eraser interface {
+	ActiveRunIDs(ctx context.Context, customer lifecycle.CustomerID) ([]lifecycle.RunID, error)
+	EraseCustomer(ctx context.Context, customer lifecycle.CustomerID, at time.Time) error
+}
+
+// EraseInput names the customer to forget.
+type EraseInput struct {
+	CustomerID lifecycle.CustomerID `json:"customer"`
+	Now        time.Time            `json:"now"`
+}
+
+// Erased says what an erasure did.
+type Erased struct {
+	Runs int `json:"runs"` // journeys that were ended by it
+}
+
+// Erase empties the customer's personal columns, keeps the suppression as a
+// hash and the decision log as it is, and wakes running journeys, which end
+// when they see it.
+func (e *Erasure) Erase(ctx context.Context, in EraseInput) (Erased, error) {
+	runs, err := e.Customers.ActiveRunIDs(ctx, in.CustomerID)
+	if err != nil {
+		return Erased{}, fail(err)
+	}
+	if err := e.Customers.EraseCustomer(ctx, in.CustomerID, in.Now); err != nil {
+		return Erased{}, fail(err)
+	}
+	return Erased{Runs: len(runs)}, fail(wake(ctx, e.Runs, e.Starter, runs, in.Now, SignalExit, "customer erased"))
+}

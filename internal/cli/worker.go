@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"touchstone/internal/lifecycle"
+	"touchstone/internal/onebox"
+	"touchstone/worker"
+)
+
+func (a *app) worker() *cobra.Command {
+	return &cobra.Command{
+		Use:   "worker",
+		Short: "Run workflows and activities until stopped",
+		Long: "Runs the workflows and activities, and brings stored events to their journeys. Start more\n" +
+			"workers to do more: they share the work. A worker refuses to start on a configuration that\n" +
+			"cannot work, and on real provider hosts while the business clock is scaled.",
+		Example: "  DATABASE_URL=postgres://... TEMPORAL_ADDRESS=localhost:7233 touchstone worker",
+		Args:    takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.service = true
+			ctx := cmd.Context()
+			s, err := a.open(ctx)
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			if err := s.validate(); err != nil {
+				return err
+			}
+			connection, err := s.dial(ctx)
+			if err != nil {
+				return err
+			}
+			defer connection.Close()
+			providers, err := onebox.Providers(s.config)
+			if err != nil {
+				return err
+			}
+			w, err := worker.New(worker.Options{
+				Config: s.config, Store: s.store, Temporal: connection, Brand: s.brand, Policy: s.policy,
+				Scale: s.clock.Scale, Providers: providers, Log: s.log,
+			})
+			if err != nil {
+				return err
+			}
+			a.note("worker on %s, namespace %s; Ctrl-C stops it", s.config.Temporal.Address, s.config.Temporal.Namespace)
+			return w.Run(ctx)
+		},
+	}
+}
+
+// validate refuses a configuration that a service cannot work with.
+func (s *session) validate() error {
+	if problems := s.config.Validate(s.clock.Scale.Scaled()); len(problems) > 0 {
+		return lifecycle.Errorf(lifecycle.Invalid, "the configuration cannot work:\n  - %s", strings.Join(problems, "\n  - "))
+	}
+	return nil
+}

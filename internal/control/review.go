@@ -1,0 +1,78 @@
+package control
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"touchstone/activities"
+	"touchstone/internal/lifecycle"
+	"touchstone/workflows"
+)
+
+// Decide approves or rejects a review through its workflow, and returns the
+// workflow's answer: a refusal (the author, copy that changed) is an error.
+func (p *Plane) Decide(ctx context.Context, item lifecycle.ReviewItem, d workflows.Decision) error {
+	if err := named(d.By); err != nil {
+		return err
+	}
+	handle, err := p.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: item.WorkflowID, UpdateID: uuid.NewString(), UpdateName: workflows.UpdateDecide,
+		Args: []any{d}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return engineError("review "+string(item.ID), err)
+	}
+	var answer activities.Decided
+	if err := handle.Get(ctx, &answer); err != nil {
+		return lifecycle.Errorf(lifecycle.Forbidden, "review %s: %w", item.ID, err)
+	}
+	return nil
+}
+
+// Edit replaces parts of the copy under review; somebody else then approves.
+func (p *Plane) Edit(ctx context.Context, item lifecycle.ReviewItem, d workflows.Decision) error {
+	if err := named(d.By); err != nil {
+		return err
+	}
+	return engineError("review "+string(item.ID), p.Temporal.SignalWorkflow(ctx, item.WorkflowID, "", workflows.SignalEdit, d))
+}
+
+// Erase forgets a customer and waits until it is done.
+func (p *Plane) Erase(ctx context.Context, customer lifecycle.CustomerID, by string) (activities.Erased, error) {
+	var erased activities.Erased
+	if err := named(by); err != nil {
+		return erased, err
+	}
+	run, err := p.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: workflows.ErasureID(customer), TaskQueue: workflows.QueueEngine,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+	}, workflows.ErasureName, workflows.ErasureInput{CustomerID: customer, Clock: p.Clock.Scale})
+	if err != nil {
+		return erased, engineError("erasure", err)
+	}
+	if err := run.Get(ctx, &erased); err != nil {
+		return erased, engineError("erasure", err)
+	}
+	return erased, p.log(ctx, "customer.erased", by, string(customer), erased)
+}
+
+// engineError classifies an error of the Temporal client.
+func engineError(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var gone *serviceerror.NotFound
+	if errors.As(err, &gone) {
+		return lifecycle.Errorf(lifecycle.NotFound, "%s: no running workflow; it may have ended", what)
+	}
+	var exists *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &exists) {
+		return lifecycle.Errorf(lifecycle.Conflict, "%s is running already", what)
+	}
+	return lifecycle.Errorf(lifecycle.Unavailable, "%s: %w", what, err)
+}

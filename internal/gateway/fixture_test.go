@@ -1,0 +1,194 @@
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"touchstone/internal/channel/sendgrid"
+	"touchstone/internal/gateway"
+	"touchstone/internal/ledger"
+	"touchstone/internal/lifecycle"
+	"touchstone/internal/link"
+	"touchstone/internal/postgres"
+)
+
+// fake stands in for the store: function fields where a test cares, counters
+// everywhere.
+type fake struct {
+	mu          sync.Mutex
+	outcomes    map[string]ledger.Outcome
+	left        map[string]int
+	batches     []postgres.BulkBatch
+	customers   []lifecycle.Customer
+	ids         map[string]lifecycle.CustomerID
+	fail        error
+	onUnsub     func() (bool, error)
+	notified    int
+	eventsNoted int
+}
+
+func (f *fake) ApplyOutcomes(_ context.Context, outcomes []ledger.Outcome) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail != nil {
+		return 0, f.fail
+	}
+	fresh := 0
+	for _, o := range outcomes {
+		if _, ok := f.outcomes[o.Key]; !ok {
+			f.outcomes[o.Key] = o
+			fresh++
+		}
+	}
+	return fresh, nil
+}
+
+func (f *fake) Unsubscribe(_ context.Context, u postgres.Unsubscription) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.onUnsub != nil {
+		return f.onUnsub()
+	}
+	key := string(u.Customer) + "/" + string(u.Channel)
+	f.left[key]++
+	return f.left[key] == 1, nil
+}
+
+func (f *fake) ActiveCustomerIDs(_ context.Context, external []string) (map[string]lifecycle.CustomerID, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found := map[string]lifecycle.CustomerID{}
+	for _, e := range external {
+		if id, ok := f.ids[e]; ok {
+			found[e] = id
+		}
+	}
+	return found, f.fail
+}
+
+func (f *fake) UpsertCustomers(_ context.Context, customers []lifecycle.Customer, _ []ledger.ConsentRow, _ time.Time) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, c := range customers {
+		f.ids[c.ExternalID] = lifecycle.CustomerID(fmt.Sprintf("018f0000-0000-7000-8000-%012d", len(f.ids)+1))
+	}
+	f.customers = append(f.customers, customers...)
+	return len(customers), f.fail
+}
+
+func (f *fake) WriteBatch(_ context.Context, b postgres.BulkBatch) (postgres.BulkResult, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.batches = append(f.batches, b)
+	return postgres.BulkResult{Events: len(b.Events), Orders: len(b.Orders)}, f.fail
+}
+
+type bench struct {
+	*fake
+	url   string
+	links link.Signer
+	key   *ecdsa.PrivateKey
+	logs  *bytes.Buffer
+}
+
+const writeKey = "write-key-1"
+
+func start(t testing.TB, change ...func(*gateway.Config)) *bench {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := sendgrid.NewVerifier(base64.StdEncoding.EncodeToString(der))
+	if err != nil {
+		t.Fatal(err)
+	}
+	links, err := link.NewSigner([]byte("a signing key for these tests"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{outcomes: map[string]ledger.Outcome{}, left: map[string]int{}, ids: map[string]lifecycle.CustomerID{}}
+	logs := &bytes.Buffer{}
+	c := gateway.Config{
+		Brand: "Fern & Co", Currency: "GBP", Links: links, SendGrid: verifier, WriteKeys: []string{writeKey, "write-key-2"},
+		Outcomes: f, Unsubscribing: f, Customers: f, Events: f,
+		Listens:    func(context.Context) ([]string, error) { return []string{"Checkout Started"}, nil },
+		OnOutcomes: func(context.Context, []ledger.Outcome) { f.notified++ }, OnEvents: func() { f.eventsNoted++ },
+		Log: slog.New(slog.NewTextHandler(logs, nil)),
+	}
+	for _, ch := range change {
+		ch(&c)
+	}
+	s, err := gateway.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s.Handler())
+	t.Cleanup(server.Close)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(logs.String())
+		}
+	})
+	return &bench{f, server.URL, links, key, logs}
+}
+
+// do sends a request and returns status, headers and body.
+func (b *bench) do(t testing.TB, method, path, body string, header ...string) (int, http.Header, string) {
+	t.Helper()
+	r, err := http.NewRequest(method, b.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := res.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	got, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, res.Header, string(got)
+}
+
+// signed posts a webhook body as the provider signs it.
+func (b *bench) signed(t testing.TB, body string) int {
+	t.Helper()
+	stamp := "1767225600"
+	digest := sha256.Sum256([]byte(stamp + body))
+	signature, err := ecdsa.SignASN1(rand.Reader, b.key, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, _, _ := b.do(t, "POST", "/webhooks/sendgrid", body, "Content-Type", "application/json",
+		"X-Twilio-Email-Event-Webhook-Timestamp", stamp, "X-Twilio-Email-Event-Webhook-Signature", base64.StdEncoding.EncodeToString(signature))
+	return status
+}

@@ -1,0 +1,52 @@
+package gateway
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"touchstone/internal/ledger"
+)
+
+// metrics counts what comes in. Labels are from small fixed sets.
+type metrics struct {
+	requests    *prometheus.CounterVec   // door, status
+	seconds     *prometheus.HistogramVec // door
+	signatures  *prometheus.CounterVec   // door: refused signatures
+	outcomes    *prometheus.CounterVec   // kind, machine
+	unreadable  *prometheus.CounterVec   // door: entries that could not be read
+	messages    *prometheus.CounterVec   // door, result
+	unsubscribe *prometheus.CounterVec   // channel, result
+}
+
+func newMetrics(r *prometheus.Registry) (*metrics, error) {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "touchstone", Subsystem: "gateway", Name: name, Help: help}, labels)
+	}
+	m := &metrics{
+		requests: counter("requests_total", "Requests by door and status code.", "door", "status"),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: "touchstone", Subsystem: "gateway", Name: "request_seconds",
+			Help: "Time to answer by door.", Buckets: []float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20}}, []string{"door"}),
+		signatures:  counter("signatures_rejected_total", "Webhook posts with a wrong signature.", "door"),
+		outcomes:    counter("outcomes_total", "Provider events applied or repeated, by kind and whether a machine caused them.", "kind", "machine"),
+		unreadable:  counter("unreadable_total", "Webhook entries that could not be read or used.", "door"),
+		messages:    counter("messages_total", "Tracking messages by door and result.", "door", "result"),
+		unsubscribe: counter("unsubscribes_total", "Unsubscribe requests by channel and result.", "channel", "result"),
+	}
+	var errs []error
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.signatures, m.outcomes, m.unreadable, m.messages, m.unsubscribe} {
+		errs = append(errs, r.Register(c))
+	}
+	return m, errors.Join(errs...)
+}
+
+func (m *metrics) request(door string, status int, took time.Duration) {
+	m.requests.WithLabelValues(door, strconv.Itoa(status)).Inc()
+	m.seconds.WithLabelValues(door).Observe(took.Seconds())
+}
+
+func (m *metrics) outcome(o ledger.Outcome) {
+	m.outcomes.WithLabelValues(string(o.Kind), strconv.FormatBool(o.Machine)).Inc()
+}

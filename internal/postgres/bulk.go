@@ -1,0 +1,320 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"touchstone/internal/ledger"
+	"touchstone/internal/lifecycle"
+	"touchstone/internal/postgres/dbsqlc"
+)
+
+// BulkEvent is an event as it is written in bulk: properties stay the JSON they
+// arrived as.
+type BulkEvent struct {
+	ID         lifecycle.EventID
+	CustomerID lifecycle.CustomerID
+	Name       string
+	At         time.Time
+	ReceivedAt time.Time
+	Source     string
+	Properties []byte // a JSON object
+}
+
+// BulkOrder is an order with the event it stands for: the event is written when
+// and only when the order is new.
+type BulkOrder struct {
+	ledger.OrderRow
+	Event BulkEvent
+}
+
+// BulkBatch is what one transaction writes.
+type BulkBatch struct {
+	Orders []BulkOrder
+	Events []BulkEvent
+	// Fresh says that the events are probably new: they are copied, and only if
+	// one proves to be present is the batch inserted row by row.
+	Fresh bool
+	// Tracked batches come from live sources, which repeat a message under a
+	// slightly different instant: an event is present when its id is, within two
+	// days of its instant. Batches that share customers are written one after
+	// the other.
+	Tracked bool
+	// Listens names the events that go to the outbox unless they happened before
+	// Since. Empty: none.
+	Listens []string
+	Since   time.Time
+}
+
+// BulkResult counts what was new.
+type BulkResult struct {
+	Orders int
+	Events int // of Events, those of orders not counted
+}
+
+// ActiveCustomerIDs returns our ids of the customers with these external ids;
+// those who are unknown or were erased are left out.
+func (s *Store) ActiveCustomerIDs(ctx context.Context, externalIDs []string) (map[string]lifecycle.CustomerID, error) {
+	rows, err := s.pool.Query(ctx, `select external_id, id::text from customers where external_id = any($1::text[]) and erased_at is null`, externalIDs)
+	if err != nil {
+		return nil, translate(err, "look up customers")
+	}
+	ids := make(map[string]lifecycle.CustomerID, len(externalIDs))
+	var external, id string
+	_, err = pgx.ForEachRow(rows, []any{&external, &id}, func() error {
+		ids[external] = lifecycle.CustomerID(id)
+		return nil
+	})
+	return ids, translate(err, "look up customers")
+}
+
+// WriteBatch writes a batch in one transaction. Writing it again changes nothing.
+func (s *Store) WriteBatch(ctx context.Context, batch BulkBatch) (BulkResult, error) {
+	instants := make([]time.Time, 0, len(batch.Events)+len(batch.Orders))
+	for i := range batch.Events {
+		instants = append(instants, batch.Events[i].At)
+	}
+	for i := range batch.Orders {
+		instants = append(instants, batch.Orders[i].Event.At)
+	}
+	if err := s.ensure(ctx, eventsTable, instants...); err != nil {
+		return BulkResult{}, err
+	}
+	var result BulkResult
+	err := s.transaction(ctx, "write batch", func(q *dbsqlc.Queries, tx pgx.Tx) (err error) {
+		result, err = writeBatch(ctx, q, tx, batch)
+		return err
+	})
+	return result, err
+}
+
+func writeBatch(ctx context.Context, q *dbsqlc.Queries, tx pgx.Tx, batch BulkBatch) (BulkResult, error) {
+	var result BulkResult
+	if batch.Tracked {
+		if err := lockCustomers(ctx, tx, batch); err != nil {
+			return result, err
+		}
+	}
+	fresh, err := insertBulkOrders(ctx, q, tx, batch.Orders)
+	if err != nil {
+		return result, err
+	}
+	result.Orders = len(fresh)
+	events := make([]BulkEvent, 0, len(fresh))
+	for i := range batch.Orders {
+		if fresh[batch.Orders[i].ExternalID] {
+			events = append(events, batch.Orders[i].Event)
+			delete(fresh, batch.Orders[i].ExternalID)
+		}
+	}
+	if _, err := insertBulkEvents(ctx, tx, events, batch); err != nil {
+		return result, err
+	}
+	if batch.Fresh && !batch.Tracked && len(batch.Listens) == 0 && len(batch.Events) > 0 {
+		copied, err := bulkCopyEvents(ctx, tx, batch.Events)
+		if err != nil {
+			return result, err
+		}
+		if copied {
+			result.Events = len(batch.Events)
+			return result, nil
+		}
+	}
+	result.Events, err = insertBulkEvents(ctx, tx, batch.Events, batch)
+	return result, err
+}
+
+// lockBuckets bounds the advisory locks of one batch; customers share them.
+const lockBuckets = 256
+
+// lockCustomers makes batches with common customers queue up, so that the
+// search for repeated ids sees what the other batch wrote and the outbox keeps
+// the order of each customer's events.
+func lockCustomers(ctx context.Context, tx pgx.Tx, batch BulkBatch) error {
+	buckets := map[int32]bool{}
+	add := func(id lifecycle.CustomerID) error {
+		u, err := uuid.Parse(string(id))
+		if err != nil {
+			return lifecycle.Errorf(lifecycle.Invalid, "customer id is not a UUID: %w", err)
+		}
+		buckets[int32(u[15])%lockBuckets] = true
+		return nil
+	}
+	for i := range batch.Events {
+		if err := add(batch.Events[i].CustomerID); err != nil {
+			return err
+		}
+	}
+	for i := range batch.Orders {
+		if err := add(batch.Orders[i].CustomerID); err != nil {
+			return err
+		}
+	}
+	keys := make([]int32, 0, len(buckets))
+	for k := range buckets {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext('touchstone.tracked'), k) from unnest($1::int[]) with ordinality u (k, n) order by n`, keys)
+	return err
+}
+
+const insertBulkOrdersSQL = `
+insert into orders (external_id, customer_id, at, total, currency, items, first_item, coupon, received_at)
+select * from unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::bigint[], $5::text[], $6::int[], $7::text[], $8::text[], $9::timestamptz[])
+on conflict (external_id) do nothing
+returning external_id`
+
+// insertBulkOrders returns the external ids of the orders that were new.
+func insertBulkOrders(ctx context.Context, q *dbsqlc.Queries, tx pgx.Tx, orders []BulkOrder) (map[string]bool, error) {
+	if len(orders) == 0 {
+		return nil, nil
+	}
+	sorted := make([]*BulkOrder, len(orders))
+	for i := range orders {
+		sorted[i] = &orders[i]
+	}
+	// One order of rows for all writers, so that they cannot deadlock on them.
+	slices.SortStableFunc(sorted, func(a, b *BulkOrder) int { return strings.Compare(a.ExternalID, b.ExternalID) })
+	n := len(sorted)
+	ids, customers, currencies := make([]string, n), make([]string, n), make([]string, n)
+	firsts, coupons := make([]string, n), make([]string, n)
+	ats, received := make([]time.Time, n), make([]time.Time, n)
+	totals, items := make([]int64, n), make([]int32, n)
+	for i, o := range sorted {
+		ids[i], customers[i], currencies[i] = o.ExternalID, string(o.CustomerID), o.Total.Currency
+		firsts[i], coupons[i], ats[i], received[i] = o.FirstItem, o.Coupon, instant(o.At), instant(o.ReceivedAt)
+		totals[i], items[i] = o.Total.Amount, int32(o.Items)
+	}
+	if err := q.LockStats(ctx, customers); err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(ctx, insertBulkOrdersSQL, ids, customers, ats, totals, currencies, items, firsts, coupons, received)
+	if err != nil {
+		return nil, err
+	}
+	added, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(added) == 0 {
+		return nil, err
+	}
+	if err := q.AddOrdersToStats(ctx, added); err != nil {
+		return nil, err
+	}
+	fresh := make(map[string]bool, len(added))
+	for _, id := range added {
+		fresh[id] = true
+	}
+	return fresh, nil
+}
+
+const insertBulkEventsSQL = `
+with given as (
+    select distinct on (id) * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[])
+        as u (id, customer_id, name, occurred_at, received_at, source, properties)
+    order by id
+), fresh as (
+    insert into events (id, customer_id, name, occurred_at, received_at, source, properties)
+    select id, customer_id, name, occurred_at, received_at, source, properties::jsonb from given g
+    where not $8 or (
+        select true from events e where e.id = g.id
+            and e.occurred_at between g.occurred_at - interval '2 days' and g.occurred_at + interval '2 days' limit 1) is null
+    on conflict do nothing
+    returning id, customer_id, name, occurred_at
+), routed as (
+    insert into event_outbox (event_id, occurred_at, customer_id, name)
+    select id, occurred_at, customer_id, name from fresh
+    where name = any($9::text[]) and occurred_at >= $10 order by occurred_at, id
+)
+select count(*) from fresh`
+
+// insertBulkEvents returns how many events were new.
+func insertBulkEvents(ctx context.Context, tx pgx.Tx, events []BulkEvent, batch BulkBatch) (int, error) {
+	if len(events) == 0 {
+		return 0, nil
+	}
+	n := len(events)
+	ids, customers, names := make([]string, n), make([]string, n), make([]string, n)
+	sources, properties := make([]string, n), make([]string, n)
+	ats, received := make([]time.Time, n), make([]time.Time, n)
+	for i := range events {
+		e := &events[i]
+		ids[i], customers[i], names[i] = string(e.ID), string(e.CustomerID), e.Name
+		ats[i], received[i], sources[i], properties[i] = instant(e.At), instant(e.ReceivedAt), e.Source, string(e.Properties)
+	}
+	listens := batch.Listens
+	if listens == nil {
+		listens = []string{}
+	}
+	var fresh int
+	err := tx.QueryRow(ctx, insertBulkEventsSQL, ids, customers, names, ats, received, sources, properties,
+		batch.Tracked, listens, batch.Since).Scan(&fresh)
+	return fresh, err
+}
+
+// bulkCopyEvents copies all events or, when one of them is already present, none.
+func bulkCopyEvents(ctx context.Context, tx pgx.Tx, events []BulkEvent) (bool, error) {
+	buf := bulkBuffers.Get().(*bytes.Buffer)
+	defer bulkBuffers.Put(buf)
+	buf.Reset()
+	if err := encodeBulkEvents(buf, events); err != nil {
+		return false, err
+	}
+	if _, err := tx.Exec(ctx, "savepoint copying"); err != nil {
+		return false, err
+	}
+	_, err := tx.Conn().PgConn().CopyFrom(ctx, buf,
+		"copy events (id, customer_id, name, occurred_at, received_at, source, properties) from stdin binary")
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && pgErr.Code == "23505" {
+		_, err := tx.Exec(ctx, "rollback to savepoint copying")
+		return false, err
+	}
+	return err == nil, err
+}
+
+var bulkBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// postgresEpoch is where PostgreSQL counts microseconds from.
+var postgresEpoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+
+// encodeBulkEvents writes events in the binary format of COPY (PostgreSQL manual,
+// COPY, "Binary Format"): about a third of the work of encoding through
+// generic values.
+func encodeBulkEvents(buf *bytes.Buffer, events []BulkEvent) error {
+	buf.WriteString("PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00")
+	scratch := make([]byte, 0, 1024)
+	for i := range events {
+		e := &events[i]
+		id, err := uuid.Parse(string(e.ID))
+		if err != nil {
+			return lifecycle.Errorf(lifecycle.Invalid, "event id is not a UUID: %w", err)
+		}
+		customer, err := uuid.Parse(string(e.CustomerID))
+		if err != nil {
+			return lifecycle.Errorf(lifecycle.Invalid, "customer id is not a UUID: %w", err)
+		}
+		b := binary.BigEndian.AppendUint16(scratch[:0], 7)
+		b = append(binary.BigEndian.AppendUint32(b, 16), id[:]...)
+		b = append(binary.BigEndian.AppendUint32(b, 16), customer[:]...)
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(e.Name))), e.Name...)
+		b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(b, 8), uint64(instant(e.At).UnixMicro()-postgresEpoch))
+		b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(b, 8), uint64(instant(e.ReceivedAt).UnixMicro()-postgresEpoch))
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(e.Source))), e.Source...)
+		b = append(binary.BigEndian.AppendUint32(b, uint32(len(e.Properties)+1)), 1) // jsonb version
+		b = append(b, e.Properties...)
+		buf.Write(b)
+		scratch = b
+	}
+	buf.Write([]byte{0xff, 0xff})
+	return nil
+}

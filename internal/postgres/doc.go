@@ -1,0 +1,13 @@
+// Package postgres is the store: every row Touchstone keeps, its schema and its
+// migrations. What must happen together happens in one transaction here, so that
+// a crash at any instant leaves the ledger telling the truth.
+//
+// SQL lives in queries/*.sql; the Go code in dbsqlc is generated from it by sqlc
+// 1.31.1 and committed. Batches travel as one JSON array whose members are rows
+// of the generated models, so a column is named in one place only. Driver errors
+// become lifecycle error codes at this edge.
+//
+// It may import lifecycle, ledger and the database driver; nothing else of ours.
+package postgres
+
+//go:generate go run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1 generate -f sqlc.yaml

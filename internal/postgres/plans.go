@@ -1,0 +1,62 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"touchstone/internal/ledger"
+	"touchstone/internal/lifecycle"
+	"touchstone/internal/postgres/dbsqlc"
+)
+
+// SavePlans stores what preparing came to, in one transaction: touches by key
+// with their history, the progress of their runs, then the records. A touch that
+// is being sent or further, or closed, stays as it is; one that is still being
+// planned is updated and keeps its id; a reserved one only gives its slot back,
+// when it is deferred, blocked or skipped. A plan without a touch key only moves its
+// run. Decision and Verdict reach the decision log through the records.
+func (s *Store) SavePlans(ctx context.Context, plans []ledger.Plan, records []ledger.Record) error {
+	var rows []dbsqlc.Touch
+	var keys []string
+	var ats []time.Time
+	moves := make([]ledger.Progress, 0, len(plans))
+	seen := map[string]bool{}
+	for _, p := range plans {
+		moves = append(moves, p.Progress)
+		if p.Touch.Key == "" {
+			continue
+		}
+		if seen[p.Touch.Key] {
+			return lifecycle.Errorf(lifecycle.Invalid, "touch %s is planned twice in one batch", p.Touch.Key)
+		}
+		seen[p.Touch.Key] = true
+		row, err := touchRow(p)
+		if err != nil {
+			return err
+		}
+		rows, keys, ats = append(rows, row), append(keys, row.Key), append(ats, instant(p.At))
+	}
+	encoded, err := batch(rows)
+	if err != nil {
+		return err
+	}
+	if err := s.ensure(ctx, historyTable, ats...); err != nil {
+		return err
+	}
+	if err := s.ensureFor(ctx, records); err != nil {
+		return err
+	}
+	return s.transaction(ctx, "save plans", func(q *dbsqlc.Queries, _ pgx.Tx) error {
+		if len(rows) > 0 {
+			if _, err := q.SaveTouches(ctx, dbsqlc.SaveTouchesParams{Batch: encoded, Keys: keys, Ats: ats}); err != nil {
+				return err
+			}
+		}
+		if err := moveRuns(ctx, q, moves); err != nil {
+			return err
+		}
+		return appendRecords(ctx, q, records)
+	})
+}

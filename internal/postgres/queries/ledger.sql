@@ -1,0 +1,130 @@
+-- name: SaveTouches :many
+-- Stores planned touches. A row that is past planning stays as it is, except that
+-- a reserved one may give its slot back.
+with saved as (
+    insert into touches (id, key, run_id, customer_id, journey, version, campaign, step, agent, channel, class, tags,
+        slot, creative_id, content_hash, offer_id, state, reason, not_before, planned_at, settled_at, cost, currency, group_key)
+    select b.id, b.key, b.run_id, b.customer_id, b.journey, b.version, b.campaign, b.step, b.agent, b.channel, b.class,
+        b.tags, b.slot, b.creative_id, b.content_hash, b.offer_id, b.state, b.reason, b.not_before, b.planned_at,
+        b.settled_at, b.cost, b.currency, b.group_key
+    from jsonb_populate_recordset(null::touches, @batch::jsonb) b order by b.customer_id, b.id
+    on conflict (key) do update set version = excluded.version, agent = excluded.agent, channel = excluded.channel,
+        class = excluded.class, tags = excluded.tags, slot = excluded.slot, creative_id = excluded.creative_id,
+        content_hash = excluded.content_hash, offer_id = excluded.offer_id, state = excluded.state,
+        reason = excluded.reason, not_before = excluded.not_before, settled_at = excluded.settled_at,
+        cost = excluded.cost, currency = excluded.currency, group_key = excluded.group_key, reserved_at = null
+    where (touches.state in ('planned', 'in_review', 'deferred')
+        or touches.state = 'reserved' and excluded.state in ('deferred', 'blocked', 'skipped'))
+    and (touches.state, touches.reason, touches.not_before, touches.agent, touches.channel, touches.class, touches.tags,
+        touches.slot, touches.creative_id, touches.content_hash, touches.offer_id, touches.version, touches.group_key)
+        is distinct from
+        (excluded.state, excluded.reason, excluded.not_before, excluded.agent, excluded.channel, excluded.class, excluded.tags,
+        excluded.slot, excluded.creative_id, excluded.content_hash, excluded.offer_id, excluded.version, excluded.group_key)
+    returning id, key, state, reason
+), history as (
+    insert into touch_history (touch_id, at, state, reason)
+    select s.id, a.at, s.state, s.reason from saved s
+    join (select unnest(@keys::text[]) as key, unnest(@ats::timestamptz[]) as at) a on a.key = s.key
+)
+select s.id from saved s;
+
+-- name: LockTouches :many
+-- Locks touches and their customers' statistics in one order for everybody.
+select t.id, t.customer_id, t.state, t.content_hash from touches t
+join customer_stats s on s.customer_id = t.customer_id
+where t.id = any(@ids::uuid[]) order by t.customer_id, t.id for update of t, s;
+
+-- name: ReserveTouches :many
+-- Reserves the touches that are under every cap. The caller holds the customers'
+-- locks and has checked the states.
+with asked as (
+    select unnest(@ids::uuid[]) as id, unnest(@customers::uuid[]) as customer_id, unnest(@ats::timestamptz[]) as at,
+        unnest(@contents::text[]) as content, unnest(@caps::text[]) as caps
+), windows as (
+    select unnest(@cap_touches::uuid[]) as touch_id, unnest(@cap_names::text[]) as cap,
+        unnest(@cap_channels::text[]) as channel, unnest(@cap_tags::text[]) as tag,
+        unnest(@cap_sinces::timestamptz[]) as since, unnest(@cap_limits::int[]) as allowed,
+        generate_subscripts(@cap_names::text[], 1) as place
+), taken as (
+    select distinct on (w.touch_id) w.touch_id, w.cap
+    from windows w join asked a on a.id = w.touch_id
+    where w.allowed <= (
+        select count(*) from touches o where o.customer_id = a.customer_id and o.reserved_at > w.since and o.id <> a.id
+        and o.class = 'marketing' and touch_holds_slot(o.state)
+        and (w.channel = '' or o.channel = w.channel) and (w.tag = '' or w.tag = any(o.tags)))
+    order by w.touch_id, w.place
+), reserved as (
+    update touches t set state = 'reserved', reason = '', not_before = null, reserved_at = a.at,
+        content_hash = coalesce(nullif(a.content, ''), t.content_hash), caps = a.caps::jsonb
+    from asked a where t.id = a.id and t.state in ('planned', 'in_review', 'deferred')
+    and not exists (select from taken f where f.touch_id = t.id)
+    returning t.id, t.reserved_at
+), history as (
+    insert into touch_history (touch_id, at, state) select r.id, r.reserved_at, 'reserved' from reserved r
+)
+select a.id::uuid as id, coalesce(f.cap, '')::text as cap
+from asked a left join taken f on f.touch_id = a.id;
+
+-- name: MarkSending :many
+with standing as (
+    select t.id from touches t where t.id = any(@ids::uuid[]) and t.state = 'reserved'
+    order by t.customer_id, t.id for update
+), moved as (
+    update touches t set state = 'sending', sending_at = @at::timestamptz, attempts = t.attempts + 1
+    from standing s where t.id = s.id returning t.id
+), history as (
+    insert into touch_history (touch_id, at, state) select m.id, @at::timestamptz, 'sending' from moved m
+)
+select m.id from moved m;
+
+-- name: SettleTouches :exec
+-- Moves touches where the rules allow it. Rows of the batch carry state,
+-- settled_at (the instant), provider_id, cost, currency, reason and not_before.
+with asked as (
+    select b.id::uuid as id, b.state::text as state, b.reason::text as reason, b.not_before::timestamptz as not_before,
+        b.settled_at::timestamptz as at, b.provider_id::text as provider_id, b.cost::bigint as cost,
+        b.currency::text as currency
+    from jsonb_populate_recordset(null::touches, @batch::jsonb) b
+), moved as (
+    update touches t set
+        state       = case when m.yes then b.state else t.state end,
+        reason      = case when m.yes then b.reason else t.reason end,
+        not_before  = case when m.yes then b.not_before else t.not_before end,
+        reserved_at = case when not m.yes then t.reserved_at
+                           when touch_holds_slot(b.state) then coalesce(t.reserved_at, t.sending_at, b.at) end,
+        sending_at  = case when m.yes and b.state in ('planned', 'in_review', 'deferred') then null else t.sending_at end,
+        sent_at     = case when m.yes and touch_rank(b.state) > 1 and touch_holds_slot(b.state)
+                           then coalesce(t.sent_at, b.at) else t.sent_at end,
+        settled_at  = case when m.yes and b.state in ('planned', 'in_review', 'deferred') then null
+                           when m.yes then b.at
+                           when touch_rank(t.state) > 1 then coalesce(t.settled_at, b.at)
+                           else t.settled_at end,
+        provider_id = case when m.yes then coalesce(nullif(b.provider_id, ''), t.provider_id)
+                           else coalesce(nullif(t.provider_id, ''), b.provider_id) end,
+        cost        = case when b.cost > 0 then b.cost else t.cost end,
+        currency    = case when b.cost > 0 then b.currency else t.currency end
+    from asked b join touches o on o.id = b.id
+    cross join lateral (select touch_may_move(o.state, b.state) as yes) m
+    where t.id = b.id and (m.yes or touch_holds_slot(o.state))
+    returning t.id, t.customer_id, t.class, t.state, t.reason, t.sent_at, b.at, m.yes,
+        o.sent_at is null and t.sent_at is not null as first_sent
+), history as (
+    insert into touch_history (touch_id, at, state, reason)
+    select m.id, m.at, m.state, m.reason from moved m where m.yes
+), received as (
+    select m.customer_id, count(*) as touches, max(m.sent_at) as last_at
+    from moved m where m.first_sent and m.class = 'marketing' group by m.customer_id
+)
+update customer_stats s set touches_count = s.touches_count + n.touches::int,
+    last_touch_at = greatest(s.last_touch_at, n.last_at)
+from received n where s.customer_id = n.customer_id;
+
+-- name: UnsettledSince :many
+select t.id from touches t where t.state = 'sending' and t.sending_at < @older_than::timestamptz
+order by t.sending_at limit sqlc.arg('n');
+
+-- name: Touch :one
+select * from touches where id = @id;
+
+-- name: TouchByKey :one
+select * from touches where key = @key;

@@ -1,0 +1,31 @@
+-- name: EventsOf :many
+select id, name, occurred_at, source from events where customer_id = @customer_id order by occurred_at, id;
+
+-- name: OrdersOf :many
+select * from orders where customer_id = @customer_id order by at, external_id;
+
+-- name: TouchesOf :many
+select t.* from touches t join journey_runs r on r.id = t.run_id
+where r.customer_id = @customer_id order by t.planned_at, t.id;
+
+-- name: HistoryOf :many
+select h.touch_id, h.at, h.state, h.reason from touch_history h
+where h.touch_id = any(@touches::uuid[]) order by h.seq;
+
+-- name: OutcomesOf :many
+select * from provider_events where touch_id = any(@touches::uuid[]) order by at, dedupe_key;
+
+-- name: ReviewsOf :many
+select r.* from reviews r where r.id in (
+    select w.review_id from review_waiters w where w.run_id = any(@runs::uuid[])) order by r.opened_at, r.id;
+
+-- name: ConsentsOf :many
+select * from consents where customer_id = @customer_id order by at, channel;
+
+-- name: SuppressionsOf :many
+select p.channel, p.reason, p.source, p.at
+from customers c
+cross join (select unnest(array['email', 'sms', 'whatsapp', 'push', 'web']) as channel) h
+join suppressions p on p.channel = h.channel
+    and p.address_hash = address_hash(address_of(h.channel, c.email, c.phone, c.id))
+where c.id = @customer_id order by p.at, p.channel;

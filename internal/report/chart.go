@@ -1,0 +1,183 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"touchstone/internal/lifecycle"
+	"touchstone/internal/measure"
+)
+
+// bars is a bar chart of one quantity over weeks, in SVG user units.
+type bars struct {
+	Title     string
+	Class     string // of the bars
+	Width     float64
+	Height    float64
+	Zero      float64 // y of zero
+	Left      float64 // where the plot begins
+	Ticks     []tick
+	Bars      []bar
+	Summary   string // the chart in one sentence, for those who cannot see it
+	LabelBase float64
+}
+
+type tick struct {
+	At    float64
+	Label string
+}
+
+type bar struct {
+	X, Y, W, H float64
+	Middle     float64
+	Label      string // under the bar; empty where there is no room
+	Value      string // shown on pointing
+}
+
+// Sizes of the charts in SVG user units.
+const (
+	chartWidth  = 720
+	barsHeight  = 150
+	barsTop     = 12
+	barsBottom  = 22
+	chartLeft   = 72
+	forestLabel = 150
+	forestValue = 230
+	forestRow   = 30
+)
+
+// weeklyBars draws one value per week.
+func (r *Report) weeklyBars(title, class string, value func(Week) float64, write func(float64) string) bars {
+	b := bars{Title: title, Class: class, Width: chartWidth, Height: barsHeight, Left: chartLeft, LabelBase: barsHeight - 6}
+	low, high, sum := 0.0, 0.0, 0.0
+	for _, w := range r.Weeks {
+		low, high, sum = min(low, value(w)), max(high, value(w)), sum+value(w)
+	}
+	high = niceAbove(high)
+	if low < 0 {
+		low = -niceAbove(-low)
+	}
+	plot := float64(barsHeight - barsTop - barsBottom)
+	y := func(v float64) float64 { return barsTop + plot*(high-v)/(high-low) }
+	b.Zero = y(0)
+	for _, v := range []float64{low, 0, high / 2, high} {
+		if v != 0 || len(b.Ticks) == 0 || b.Ticks[len(b.Ticks)-1].At != y(0) {
+			b.Ticks = append(b.Ticks, tick{At: y(v), Label: write(v)})
+		}
+	}
+	slot := (chartWidth - chartLeft) / float64(max(len(r.Weeks), 1))
+	every := int(math.Ceil(28 / slot))
+	for i, w := range r.Weeks {
+		v := value(w)
+		x := chartLeft + float64(i)*slot
+		one := bar{X: x + slot*0.12, W: slot * 0.76, Y: min(y(v), y(0)), H: math.Abs(y(v) - y(0)), Middle: x + slot/2,
+			Value: fmt.Sprintf("week %d, from %s: %s", w.Number, w.Start.Format("2 Jan 2006"), write(v))}
+		if i%every == 0 {
+			one.Label = strconv.Itoa(w.Number)
+		}
+		b.Bars = append(b.Bars, one)
+	}
+	b.Summary = fmt.Sprintf("%s, by week: %s in all over %d weeks.", title, write(sum), len(r.Weeks))
+	return b
+}
+
+// niceAbove is the smallest of 1, 2, 2.5, 5 times a power of ten that is not
+// below v; 1 for nothing.
+func niceAbove(v float64) float64 {
+	if v <= 0 {
+		return 1
+	}
+	power := math.Pow(10, math.Floor(math.Log10(v)))
+	for _, m := range []float64{1, 2, 2.5, 5} {
+		if m*power >= v {
+			return m * power
+		}
+	}
+	return 10 * power
+}
+
+// forest is a chart of intervals around estimates, one row each.
+type forest struct {
+	Width, Height float64
+	Zero          float64 // x of zero
+	Bottom        float64 // y where the rows end
+	Ticks         []tick
+	Rows          []forestLine
+	Summary       string
+}
+
+type forestLine struct {
+	Name           string
+	Y              float64
+	Known          bool
+	Low, High, Mid float64 // x
+	Class          string  // gain, loss or unclear
+	Value          string
+	ValueX         float64
+}
+
+// lifts draws incremental RpMT of the programme, its journeys and campaigns.
+func (r *Report) lifts() forest {
+	type row struct {
+		name   string
+		answer measure.Answer
+	}
+	rows := []row{{"programme", r.RpMT.Incremental.PerTouch}}
+	for _, x := range r.Journeys {
+		rows = append(rows, row{x.Name, x.Lift.PerTouch})
+	}
+	for _, x := range r.Campaigns {
+		rows = append(rows, row{x.Name + " (campaign)", x.Lift.PerTouch})
+	}
+	low, high := 0.0, 0.0
+	for _, x := range rows {
+		if x.answer.Known() {
+			low, high = min(low, x.answer.Interval.Low), max(high, x.answer.Interval.High)
+		}
+	}
+	high = niceAbove(high)
+	if low < 0 {
+		low = -niceAbove(-low)
+	}
+	const right = chartWidth - forestValue
+	x := func(v float64) float64 { return forestLabel + (right-forestLabel)*(v-low)/(high-low) }
+	f := forest{Width: chartWidth, Height: float64(len(rows))*forestRow + 30, Zero: x(0), Bottom: float64(len(rows)) * forestRow}
+	for _, v := range []float64{low, 0, high} {
+		if v != 0 || low == 0 || v == 0 && low < 0 {
+			f.Ticks = append(f.Ticks, tick{At: x(v), Label: r.decimal(v)})
+		}
+	}
+	for i, one := range rows {
+		line := forestLine{Name: one.name, Y: float64(i)*forestRow + forestRow/2, ValueX: right + 12, Known: one.answer.Known(),
+			Value: r.estimate(one.answer), Class: "unclear"}
+		if line.Known {
+			v := one.answer.Interval
+			line.Low, line.High, line.Mid = x(v.Low), x(v.High), x(v.Estimate)
+			switch {
+			case v.Low > 0:
+				line.Class = "gain"
+			case v.High < 0:
+				line.Class = "loss"
+			}
+		}
+		f.Rows = append(f.Rows, line)
+		f.Summary += fmt.Sprintf("%s: %s. ", one.name, line.Value)
+	}
+	return f
+}
+
+// weekly are the charts over weeks.
+func (r *Report) weekly() []bars {
+	return []bars{
+		r.weeklyBars("Marketing touches", "touches", func(w Week) float64 { return float64(w.Touches) },
+			func(v float64) string { return number(int(math.Round(v))) }),
+		r.weeklyBars("Attributed revenue, "+r.Currency, "revenue", func(w Week) float64 { return w.Attributed.Major() },
+			func(v float64) string {
+				if math.Abs(v) >= 100 || lifecycle.MinorDigits(r.Currency) == 0 {
+					return number(int(math.Round(v)))
+				}
+				return r.decimal(v)
+			}),
+	}
+}

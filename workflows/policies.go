@@ -1,0 +1,59 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"touchstone/internal/lifecycle"
+)
+
+// storeRetry waits out a database or engine that is restarting. Attempts are
+// unlimited: giving up would lose a customer's place. Activities mark errors
+// that time cannot mend as final.
+var storeRetry = &temporal.RetryPolicy{
+	InitialInterval:    200 * time.Millisecond,
+	BackoffCoefficient: 2,
+	MaximumInterval:    30 * time.Second, // soon enough after an outage, gentle during it
+}
+
+// shortWork is reading, deciding and writing one run.
+func shortWork(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 30 * time.Second, // a few queries; longer means the database is stuck
+		RetryPolicy:         storeRetry,
+		Summary:             summary,
+	})
+}
+
+// delivery is one touch on its provider's queue. Retrying is safe: the ledger,
+// not the retry policy, keeps a touch from going out twice.
+func delivery(ctx workflow.Context, channel lifecycle.Channel, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           QueueDelivery(channel),
+		StartToCloseTimeout: time.Minute, // the provider's client gives up after 30 s
+		RetryPolicy:         storeRetry,
+		Summary:             summary,
+	})
+}
+
+// page is one page of a broadcast: minutes of work with heartbeats.
+func page(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           QueueBroadcast,
+		StartToCloseTimeout: 9 * time.Minute, // below activities.abandonedAfter
+		HeartbeatTimeout:    90 * time.Second,
+		RetryPolicy:         storeRetry,
+		Summary:             summary,
+	})
+}
+
+// longWork is enrolling a cohort or waiting for a language model.
+func longWork(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 5 * time.Minute,
+		RetryPolicy:         storeRetry,
+		Summary:             summary,
+	})
+}
