@@ -71,7 +71,7 @@ generate-check: $(BIN)/.sqlc-$(SQLC) ## fail when generated code is not what its
 
 realdata: ## run a win-back on real purchase histories and check its figures (REALDATA names the folder)
 	@if [ -d "$(REALDATA)" ]; then \
-		TOUCHSTONE_REALDATA="$(abspath $(REALDATA))" $(GO) test -count=1 -v -timeout 30m -run '^TestRealData' ./internal/cli; \
+		TOUCHSTONE_REALDATA="$(abspath $(REALDATA))" $(GO) test -count=1 -v -timeout 30m -run '^TestRealData' ./internal/realdata; \
 	else echo "realdata: skipped, there is no folder $(REALDATA)"; fi
 
 clean: ## remove what was built; data in .touchstone stay

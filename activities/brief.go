@@ -3,6 +3,7 @@ package activities
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"touchstone/guardrails"
 	"touchstone/internal/copywriter"
@@ -24,7 +25,7 @@ func title(item lifecycle.ReviewItem, c lifecycle.Creative) string {
 // markdown is the page a reviewer reads in the Temporal UI. Copy stands in
 // code spans and block quotes, so that nothing in it is taken for markup.
 func (r *Reviews) markdown(item lifecycle.ReviewItem, c lifecycle.Creative) (string, error) {
-	parts, err := r.Renderer.Render(c, r.sample(c))
+	parts, err := r.Renderer.Render(c, r.sample(c, r.Now()))
 	if err != nil {
 		return "", err
 	}
@@ -67,7 +68,7 @@ func (r *Reviews) markdown(item lifecycle.ReviewItem, c lifecycle.Creative) (str
 }
 
 // sample are merge fields of a made-up customer.
-func (r *Reviews) sample(c lifecycle.Creative) copywriter.Fields {
+func (r *Reviews) sample(c lifecycle.Creative, at time.Time) copywriter.Fields {
 	fields := copywriter.SampleFields()
 	fields[copywriter.FieldBrandName] = r.Brand.Name
 	fields[copywriter.FieldBrandAddress] = r.Brand.Sender.PostalAddress
@@ -78,9 +79,17 @@ func (r *Reviews) sample(c lifecycle.Creative) copywriter.Fields {
 	delete(fields, copywriter.FieldPreferencesURL)
 	if offer, ok := r.Brand.Offer(c.OfferID); ok {
 		fields[copywriter.FieldOfferLabel], fields[copywriter.FieldOfferCode] = offer.Label, offer.Code
-		fields[copywriter.FieldOfferExpiresOn] = r.Now().Add(offer.ValidFor)
+		fields[copywriter.FieldOfferExpiresOn] = at.Add(offer.ValidFor).In(r.zone())
 	}
 	return fields
+}
+
+// zone is where the made-up customer lives: the brand's.
+func (r *Reviews) zone() *time.Location {
+	if zone, err := time.LoadLocation(r.Brand.TimeZone); err == nil {
+		return zone
+	}
+	return time.UTC
 }
 
 // nobody is the customer id in links of previews.
@@ -93,8 +102,9 @@ func (r *Reviews) Objections(c lifecycle.Creative) []lifecycle.Finding {
 }
 
 func (r *Reviews) verdict(c lifecycle.Creative) lifecycle.Verdict {
+	at := r.Now()
 	return guardrails.JudgeContent(guardrails.Touch{
-		At: r.Now(), Channel: c.Channel, Class: lifecycle.Marketing, Creative: c, Message: r.preview(c), Offer: r.offer(c), Amounts: sampleAmounts(),
+		At: at, Channel: c.Channel, Class: lifecycle.Marketing, Creative: c, Message: r.preview(c, at), Offer: r.offer(c), Amounts: sampleAmounts(),
 	}, r.Policy, r.Brand)
 }
 
@@ -114,8 +124,8 @@ func (r *Reviews) offer(c lifecycle.Creative) *lifecycle.Offer {
 }
 
 // preview renders copy into a message to nobody.
-func (r *Reviews) preview(c lifecycle.Creative) lifecycle.Message {
-	parts, err := r.Renderer.Render(c, r.sample(c))
+func (r *Reviews) preview(c lifecycle.Creative, at time.Time) lifecycle.Message {
+	parts, err := r.Renderer.Render(c, r.sample(c, at))
 	if err != nil {
 		parts = lifecycle.Parts{Text: "{{ " + err.Error() + " }}"} // unresolved: the merge-fields rule blocks it
 	}

@@ -54,6 +54,7 @@ func (j *Journeys) Prepare(ctx context.Context, in Step) (Next, error) {
 // should do next. The provider is called at most once per touch, whatever
 // happens to this activity.
 func (j *Journeys) Deliver(ctx context.Context, in DeliverInput) (Next, error) {
+	defer alive(ctx)()
 	in.Now = late(ctx, in.Now)
 	next, _, err := j.deliver(ctx, []DeliverInput{in})
 	if err != nil {

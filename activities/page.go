@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"go.temporal.io/sdk/activity"
-
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 )
@@ -46,6 +44,7 @@ const pageBatch = 250
 // something go on in a workflow of their own. The runs' own rows are the
 // cursor, so a retried page continues where the last one stopped.
 func (j *Journeys) SendPage(ctx context.Context, in PageInput) (PageResult, error) {
+	defer alive(ctx)()
 	in.Now = late(ctx, in.Now)
 	var result PageResult
 	for result.Seen < in.Limit && result.Held == 0 {
@@ -60,9 +59,6 @@ func (j *Journeys) SendPage(ctx context.Context, in PageInput) (PageResult, erro
 			return result, fail(err)
 		}
 		result.Seen += len(runs)
-		if activity.IsActivity(ctx) {
-			activity.RecordHeartbeat(ctx, result.Seen)
-		}
 	}
 	var err error
 	result.NextDue, result.Pending, err = j.Due.NextDue(ctx, in.Campaign)

@@ -36,6 +36,9 @@ type Options struct {
 	Scale     clock.Scale
 	Providers map[lifecycle.Channel]activities.Provider
 	Log       *slog.Logger
+	// Wrap may put something between the delivering activities and their ports:
+	// the fault suite breaks them there. nil leaves them as they are.
+	Wrap func(*activities.Journeys)
 }
 
 // Worker runs workflows and activities, and routes stored events to journeys.
@@ -67,6 +70,9 @@ func New(o Options) (*Worker, error) {
 		Runs: o.Store, Ledger: o.Store, Creatives: o.Store, Reviews: o.Store, Controls: o.Store, Evidence: o.Store, Due: o.Store,
 		Definitions: definitions, Brand: o.Brand, Policy: o.Policy, Agent: agents.ByName, Renderer: renderer, Links: links,
 		Providers: o.Providers, Starter: starter, Scale: o.Scale, ReviewSLA: c.Review.SLA, Concurrency: c.SendGrid.InFlight, Log: o.Log,
+	}
+	if o.Wrap != nil {
+		o.Wrap(journeys)
 	}
 	reviews := &activities.Reviews{
 		Reviews: o.Store, Creatives: o.Store, Runs: o.Store, Renderer: renderer, Links: links, Brand: o.Brand, Policy: o.Policy,

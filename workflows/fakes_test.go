@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
@@ -31,6 +32,8 @@ type fakes struct {
 	Release   func(activities.ReleaseInput) (activities.Released, error)
 	Round     func(activities.UpkeepInput) (activities.UpkeepResult, error)
 	Erase     func(activities.EraseInput) (activities.Erased, error)
+
+	over atomic.Bool // for fakes that answer differently from some moment on
 
 	mu   sync.Mutex
 	seen []call

@@ -2,7 +2,7 @@ package workflows_test
 
 import (
 	"errors"
-	"log/slog"
+
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,7 +11,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/converter"
-	sdklog "go.temporal.io/sdk/log"
+
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 
@@ -35,7 +35,7 @@ type fixture struct {
 func newFixture(t *testing.T, f *fakes) *fixture {
 	t.Helper()
 	suite := testsuite.WorkflowTestSuite{}
-	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	suite.SetLogger(quiet())
 	x := &fixture{TestWorkflowEnvironment: suite.NewTestWorkflowEnvironment(), t: t, fakes: f, payloads: &sizes{}}
 	x.payloads.DataConverter = converter.GetDefaultDataConverter()
 	x.SetDataConverter(x.payloads)

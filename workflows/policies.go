@@ -27,12 +27,18 @@ func shortWork(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
+// workerDead is how long a delivering activity may be silent; activities.alive
+// speaks up every few seconds. Noticing too early is harmless: the ledger keeps
+// the second attempt from sending again.
+const workerDead = 20 * time.Second
+
 // delivery is one touch on its provider's queue. Retrying is safe: the ledger,
 // not the retry policy, keeps a touch from going out twice.
 func delivery(ctx workflow.Context, channel lifecycle.Channel, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           QueueDelivery(channel),
-		StartToCloseTimeout: time.Minute, // the provider's client gives up after 30 s
+		StartToCloseTimeout: time.Minute, // the provider's client gives up after 15 s
+		HeartbeatTimeout:    workerDead,
 		RetryPolicy:         storeRetry,
 		Summary:             summary,
 	})
@@ -43,7 +49,7 @@ func page(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:           QueueBroadcast,
 		StartToCloseTimeout: 9 * time.Minute, // below activities.abandonedAfter
-		HeartbeatTimeout:    90 * time.Second,
+		HeartbeatTimeout:    workerDead,
 		RetryPolicy:         storeRetry,
 		Summary:             summary,
 	})

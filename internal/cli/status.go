@@ -14,7 +14,7 @@ import (
 type status struct {
 	Now       time.Time            `json:"now"`             // business time
 	Speed     float64              `json:"speed,omitempty"` // business seconds per real second, when scaled
-	Stopped   []control            `json:"stopped"`
+	Stopped   []stopView            `json:"stopped"`
 	Pulse     pulse                `json:"pulse"`
 	Journeys  []postgres.RunCounts `json:"journeys"`
 	Campaigns []campaignLine       `json:"campaigns"`
@@ -30,8 +30,8 @@ type pulse struct {
 	Outbox   int `json:"outbox"`
 }
 
-// control is a pause or halt as it is shown.
-type control struct {
+// stopView is a pause or halt as it is shown.
+type stopView struct {
 	Scope  string    `json:"scope"`
 	Name   string    `json:"name,omitempty"`
 	State  string    `json:"state"`
@@ -61,7 +61,7 @@ func (a *app) status() *cobra.Command {
 }
 
 func (s *session) status(ctx context.Context) (status, error) {
-	out := status{Now: s.clock.Now(), Stopped: []control{}, Links: map[string]string{}}
+	out := status{Now: s.clock.Now(), Stopped: []stopView{}, Links: map[string]string{}}
 	if s.clock.Scale.Scaled() {
 		out.Speed = s.clock.Scale.Factor
 	}
@@ -71,7 +71,7 @@ func (s *session) status(ctx context.Context) (status, error) {
 	}
 	for _, c := range controls {
 		if c.State != ledger.ControlRunning {
-			out.Stopped = append(out.Stopped, control{string(c.Scope), c.Name, string(c.State), c.Reason, c.By, c.At.UTC()})
+			out.Stopped = append(out.Stopped, stopped(c))
 		}
 	}
 	p, err := s.store.Pulse(ctx)
@@ -161,4 +161,3 @@ func (a *app) showRunCounts(noun string, counts []postgres.RunCounts) {
 	}
 	a.table([]string{noun, "entered", "pending", "running", "paused", "ended", "converted", "held out"}, rows)
 }
-

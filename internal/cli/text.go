@@ -126,3 +126,6 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 }
 
 func list(words []string) string { return strings.Join(words, ", ") }
+
+// percentOf renders a measured share with one decimal.
+func percentOf(share float64) string { return strconv.FormatFloat(share*100, 'f', 1, 64) + "%" }

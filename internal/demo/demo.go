@@ -61,6 +61,7 @@ type demo struct {
 	season     *Season
 	population *people.Population
 	plane      *control.Plane
+	opened     time.Time // business instant at which the clock started
 	start      time.Time // business instant of the first day
 	end        time.Time
 }
@@ -86,6 +87,7 @@ func (d *demo) play(ctx context.Context) error {
 	if err := box.Run(ctx, scale); err != nil {
 		return err
 	}
+	d.opened = box.Clock.Now()
 	if d.Announce != nil {
 		if err := d.Announce(box); err != nil {
 			return err

@@ -25,7 +25,7 @@ func (d *demo) report(ctx context.Context) (err error) {
 		return err
 	}
 	d.season.Report, err = report.Build(ctx, store, report.Options{
-		From: d.start, To: d.end, AttributionWindow: d.box().Config.AttributionWindow, Brand: d.Box.Brand.Name,
+		From: d.opened, To: d.end, AttributionWindow: d.box().Config.AttributionWindow, Brand: d.Box.Brand.Name,
 		Currency: d.Box.Brand.Currency, Scale: d.box().Clock.Scale, Simulated: true, Ledger: &proof, Audit: &audit,
 	})
 	if err != nil {

@@ -1,6 +1,9 @@
 package measure
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // Arm sums up one side of a comparison. Its unit is the customer, because
 // customers are what the arms were drawn for: a customer counts once, however
@@ -56,7 +59,7 @@ func (a Answer) Times(factor float64) Answer {
 // in ten comparisons of equals may look like a gain.
 type Minimum struct {
 	Customers int // in each arm
-	Buyers    int // customers with an order, in each arm
+	Buyers    int // customers with an order, in each arm; for money only
 }
 
 // DefaultMinimum is 30 customers and 5 with an order, in each arm.
@@ -73,25 +76,31 @@ type Lift struct {
 	// PerTouch is Revenue per marketing touch sent to the treated: incremental
 	// RpMT. The number of touches is taken as given; it adds no uncertainty.
 	PerTouch Answer `json:"per_touch"`
-	// Conversion is the difference of conversion rates (Newcombe).
+	// Conversion is the difference of conversion rates (Newcombe), which holds
+	// with few buyers as well.
 	Conversion Answer `json:"conversion"`
 }
 
 // Lift answers by intention to treat: customers are compared by the arm that was
 // drawn for them, whether or not they were written to.
 func (c Comparison) Lift(least Minimum, level float64) Lift {
-	if why := c.missing(least); why != "" {
-		none := Answer{Status: NotEnoughData, Why: why}
-		return Lift{PerCustomer: none, Revenue: none, PerTouch: none, Conversion: none}
-	}
 	var l Lift
+	if why := c.few(least); why != "" {
+		l.Conversion = Answer{Status: NotEnoughData, Why: why}
+	} else {
+		l.Conversion = answer(Newcombe(c.Treated.Conversion(), c.Held.Conversion(), level))
+	}
+	if why := cmp.Or(c.few(least), c.rare(least)); why != "" {
+		none := Answer{Status: NotEnoughData, Why: why}
+		l.PerCustomer, l.Revenue, l.PerTouch = none, none, none
+		return l
+	}
 	l.PerCustomer = answer(Welch(c.Treated.Revenue, c.Held.Revenue, level))
 	l.Revenue = l.PerCustomer.Times(float64(c.Treated.Revenue.N))
 	l.PerTouch = Answer{Status: NotEnoughData, Why: "no touch was sent to the treated customers"}
 	if c.Treated.Touches > 0 && l.Revenue.Known() {
 		l.PerTouch = l.Revenue.Times(1 / float64(c.Treated.Touches))
 	}
-	l.Conversion = answer(Newcombe(c.Treated.Conversion(), c.Held.Conversion(), level))
 	return l
 }
 
@@ -101,17 +110,25 @@ func (l Lift) InUnits(factor float64) Lift {
 	return l
 }
 
-func (c Comparison) missing(least Minimum) string {
-	for _, side := range []struct {
-		name string
-		arm  Arm
-	}{{"held-out", c.Held}, {"treated", c.Treated}} {
-		if n := side.arm.Revenue.N; n < max(least.Customers, 2) {
-			return fmt.Sprintf("%d %s customers, at least %d are needed", n, side.name, max(least.Customers, 2))
-		}
-		if side.arm.Converted < least.Buyers {
-			return fmt.Sprintf("%d %s customers with an order, at least %d are needed", side.arm.Converted, side.name, least.Buyers)
-		}
+// few says which arm has too few customers.
+func (c Comparison) few(least Minimum) string {
+	customers := max(least.Customers, 2)
+	switch {
+	case c.Held.Revenue.N < customers:
+		return fmt.Sprintf("%d held-out customers, %d needed", c.Held.Revenue.N, customers)
+	case c.Treated.Revenue.N < customers:
+		return fmt.Sprintf("%d treated customers, %d needed", c.Treated.Revenue.N, customers)
+	}
+	return ""
+}
+
+// rare says in which arm too few customers bought.
+func (c Comparison) rare(least Minimum) string {
+	switch {
+	case c.Held.Converted < least.Buyers:
+		return fmt.Sprintf("%d held-out buyers, %d needed", c.Held.Converted, least.Buyers)
+	case c.Treated.Converted < least.Buyers:
+		return fmt.Sprintf("%d treated buyers, %d needed", c.Treated.Converted, least.Buyers)
 	}
 	return ""
 }

@@ -47,8 +47,8 @@ func TestLiftSaysWhenItCannotTell(t *testing.T) {
 		want measure.Status
 		why  string
 	}{
-		"too few held out":    {arm(29, 10, 0, 30_000, 1e8), measure.NotEnoughData, "29 held-out customers, at least 30"},
-		"too few of them buy": {arm(60, 4, 0, 30_000, 1e8), measure.NotEnoughData, "4 held-out customers with an order, at least 5"},
+		"too few held out":    {arm(29, 10, 0, 30_000, 1e8), measure.NotEnoughData, "29 held-out customers, 30 needed"},
+		"too few of them buy": {arm(60, 4, 0, 30_000, 1e8), measure.NotEnoughData, "4 held-out buyers, 5 needed"},
 		"nobody held out":     {measure.Arm{}, measure.NotEnoughData, "0 held-out customers"},
 		"the same":            {arm(60, 12, 0, 60_000, 3.6e8), measure.NotDistinguishable, ""},
 		"far less":            {arm(400, 20, 0, 40_000, 1e7), measure.OK, ""},
@@ -56,6 +56,9 @@ func TestLiftSaysWhenItCannotTell(t *testing.T) {
 		l := measure.Comparison{Treated: enough, Held: c.held}.Lift(measure.DefaultMinimum(), 0.95)
 		if l.PerTouch.Status != c.want || !strings.Contains(l.PerTouch.Why, c.why) {
 			t.Errorf("%s: %+v, want %s %q", name, l.PerTouch, c.want, c.why)
+		}
+		if wanted := c.held.Revenue.N >= 30; l.Conversion.Known() != wanted {
+			t.Errorf("%s: conversion %+v", name, l.Conversion)
 		}
 		if !l.PerTouch.Known() && l.PerTouch.Interval != (measure.Interval{}) {
 			t.Errorf("%s: an interval is stated without data: %+v", name, l.PerTouch)

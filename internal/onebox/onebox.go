@@ -123,11 +123,15 @@ func (b *Box) keysFile() string {
 
 // serve listens for sandbox and gateway and completes the configuration.
 func (b *Box) serve(ctx context.Context) error {
-	sandboxListener, err := listen("127.0.0.1:8701")
+	vendorsAt, gatewayAt := "127.0.0.1:8701", b.options.Config.Gateway.Listen
+	if b.options.Ephemeral {
+		vendorsAt, gatewayAt = "127.0.0.1:0", "127.0.0.1:0"
+	}
+	sandboxListener, err := listen(vendorsAt)
 	if err != nil {
 		return err
 	}
-	gatewayListener, err := listen(b.options.Config.Gateway.Listen)
+	gatewayListener, err := listen(gatewayAt)
 	if err != nil {
 		return errors.Join(err, sandboxListener.Close())
 	}

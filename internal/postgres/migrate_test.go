@@ -23,12 +23,7 @@ func TestMigrateConcurrently(t *testing.T) {
 		})
 	}
 	callers.Wait()
-	s, err := postgres.Open(t.Context(), url, postgres.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	b := bench{s, t, url}
+	b := open(t, url)
 	if version := query[int](b, "select version from schema_version"); version < 1 {
 		t.Errorf("schema version %d", version)
 	}
@@ -99,7 +94,7 @@ func TestServerEndsConnections(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.must(b.Ping(t.Context()))
-	b.exec("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
+	b.exec("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'touchstone'")
 	if err := b.Ping(t.Context()); err != nil {
 		wantCode(t, err, lifecycle.Unavailable)
 	}

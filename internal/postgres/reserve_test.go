@@ -129,7 +129,7 @@ func TestReserveRace(t *testing.T) {
 		}
 	}
 	caps := []ledger.CapWindow{{Cap: "weekly", Since: noon.Add(-7 * day), Limit: limit}}
-	work := make(chan []ledger.Reservation, len(all))
+	work := make(chan []ledger.Reservation, 2*len(all))
 	for _, touch := range all { // alone
 		work <- []ledger.Reservation{{TouchID: touch.ID, CustomerID: touch.CustomerID, At: noon, Caps: caps}}
 	}

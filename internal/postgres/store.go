@@ -70,6 +70,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		"lock_timeout":                        "30s",
 		"idle_in_transaction_session_timeout": "5min",
 		"jit":                                 "off", // compiling costs more than our queries take
+		"random_page_cost":                    "1.1", // solid state and mostly cached: an index beats reading all
 	} {
 		if _, given := config.ConnConfig.RuntimeParams[name]; !given {
 			config.ConnConfig.RuntimeParams[name] = value

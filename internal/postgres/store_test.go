@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"touchstone/internal/devstack/pgtest"
 	"touchstone/internal/ledger"
@@ -25,17 +25,27 @@ type bench struct {
 	*postgres.Store
 	t   testing.TB
 	url string
+	raw *pgxpool.Pool // the database behind the store's back
 }
 
 func setup(t testing.TB) bench {
 	t.Helper()
-	url := pgtest.Migrated(t, postgres.Migrate)
+	return open(t, pgtest.Migrated(t, postgres.Migrate))
+}
+
+func open(t testing.TB, url string) bench {
+	t.Helper()
 	s, err := postgres.Open(t.Context(), url, postgres.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	return bench{s, t, url}
+	raw, err := pgxpool.New(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(raw.Close)
+	return bench{s, t, url, raw}
 }
 
 // must fails the test on an error.
@@ -49,20 +59,14 @@ func (b bench) must(err error) {
 // exec runs SQL behind the store's back.
 func (b bench) exec(sql string, args ...any) {
 	b.t.Helper()
-	conn, err := pgx.Connect(context.Background(), b.url)
-	b.must(err)
-	defer func() { b.must(conn.Close(context.Background())) }()
-	_, err = conn.Exec(context.Background(), sql, args...)
+	_, err := b.raw.Exec(context.Background(), sql, args...)
 	b.must(err)
 }
 
 // query returns one value.
 func query[T any](b bench, sql string, args ...any) (value T) {
 	b.t.Helper()
-	conn, err := pgx.Connect(context.Background(), b.url)
-	b.must(err)
-	defer func() { b.must(conn.Close(context.Background())) }()
-	b.must(conn.QueryRow(context.Background(), sql, args...).Scan(&value))
+	b.must(b.raw.QueryRow(context.Background(), sql, args...).Scan(&value))
 	return value
 }
 

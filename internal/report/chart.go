@@ -82,14 +82,14 @@ func (r *Report) weeklyBars(title, class string, value func(Week) float64, write
 	return b
 }
 
-// niceAbove is the smallest of 1, 2, 2.5, 5 times a power of ten that is not
-// below v; 1 for nothing.
+// niceAbove is the smallest of some round numbers that is not below v; 1 for
+// nothing.
 func niceAbove(v float64) float64 {
 	if v <= 0 {
 		return 1
 	}
 	power := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, m := range []float64{1, 2, 2.5, 5} {
+	for _, m := range []float64{1, 1.2, 1.6, 2, 2.5, 3, 4, 5, 6, 8} {
 		if m*power >= v {
 			return m * power
 		}
@@ -174,7 +174,7 @@ func (r *Report) weekly() []bars {
 			func(v float64) string { return number(int(math.Round(v))) }),
 		r.weeklyBars("Attributed revenue, "+r.Currency, "revenue", func(w Week) float64 { return w.Attributed.Major() },
 			func(v float64) string {
-				if math.Abs(v) >= 100 || lifecycle.MinorDigits(r.Currency) == 0 {
+				if v == 0 || math.Abs(v) >= 100 || lifecycle.MinorDigits(r.Currency) == 0 {
 					return number(int(math.Round(v)))
 				}
 				return r.decimal(v)

@@ -56,7 +56,9 @@ func (t *text) style(code, s string) string {
 
 func (t *text) line(format string, args ...any) { fmt.Fprintf(&t.out, format+"\n", args...) }
 
-func (t *text) heading(s string) { t.line("\n%s", t.style(bold, strings.ToUpper(s))) }
+func (t *text) heading(s string) {
+	t.line("\n%s", t.style(bold, strings.ReplaceAll(strings.ToUpper(s), "RPMT", "RpMT")))
+}
 
 // textWidth is where running text is wrapped.
 const textWidth = 98
@@ -83,10 +85,12 @@ func (t *text) table(header []string, rows [][]string) {
 		fmt.Fprintln(w, "  "+strings.Join(row, "\t"))
 	}
 	_ = w.Flush() // a bytes.Buffer takes everything
-	lines := strings.SplitAfter(out.String(), "\n")
-	t.out.WriteString(t.style(dim, strings.TrimRight(lines[0], "\n")) + "\n")
-	for _, l := range lines[1:] {
-		t.out.WriteString(l)
+	for i, l := range strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n") {
+		l = strings.TrimRight(l, " ")
+		if i == 0 {
+			l = t.style(dim, l)
+		}
+		t.line("%s", l)
 	}
 }
 
@@ -97,7 +101,9 @@ func (r *Report) head(t *text) {
 		t.line("Scaled clock: %s. Review times below are on the wall clock.", r.Clock)
 	}
 	if r.Simulated {
-		t.line("%s", t.style(yellow, simulatedWords))
+		for _, l := range strings.SplitAfter(simulatedWords, ": ") {
+			t.line("%s", t.style(yellow, strings.TrimSpace(l)))
+		}
 	}
 }
 
@@ -127,7 +133,8 @@ func (r *Report) keyFigure(t *text) {
 	t.wrap("                ", "                ", r.RpMT.Increment)
 	t.line("                %s customers treated, %s held out of everything", number(r.RpMT.Treated.Customers), number(r.RpMT.HeldOut.Customers))
 	t.line("  Incremental revenue   %s %s", r.estimate(inc.Revenue), r.Currency)
-	t.line("  Conversion            %s treated, %s held out, %s points", share(r.RpMT.Treated.Conversion), share(r.RpMT.HeldOut.Conversion), points(inc.Conversion))
+	t.line("  Customers who bought  %s treated, %s held out", share(r.RpMT.Treated.Conversion), share(r.RpMT.HeldOut.Conversion))
+	t.line("                        difference %s points", points(inc.Conversion))
 }
 
 func (r *Report) programme(t *text) {
@@ -152,34 +159,23 @@ func (r *Report) trials(t *text, title string, trials []Trial) {
 		return
 	}
 	t.heading(title)
-	credit := make([][]string, len(trials))
-	lift := make([][]string, len(trials))
-	var missing []string
+	credit, bought, lift := make([][]string, len(trials)), make([][]string, len(trials)), make([][]string, len(trials))
 	for i, x := range trials {
 		credit[i] = []string{x.Name, number(x.Entered), number(x.HeldOut), number(x.Credit.Touches), number(x.Credit.Orders), amount(x.Credit.Revenue),
 			r.perTouch(x.Credit.PerTouch)}
-		words := verdict(x.Lift.PerTouch)
-		if !x.Lift.PerTouch.Known() {
-			words = ""
-			missing = append(missing, x.Name+": "+x.Lift.PerTouch.Why)
+		bought[i] = []string{x.Name, number(x.Treated.Customers), number(x.Held.Customers), share(x.Treated.Conversion), share(x.Held.Conversion),
+			points(x.Lift.Conversion)}
+		estimate := "-"
+		if x.Lift.PerTouch.Known() {
+			estimate = r.estimate(x.Lift.PerTouch)
 		}
-		lift[i] = []string{x.Name, fmt.Sprintf("%s / %s", number(x.Treated.Customers), number(x.Held.Customers)),
-			share(x.Treated.Conversion), share(x.Held.Conversion), points(x.Lift.Conversion), r.estimate(x.Lift.PerTouch), words}
+		lift[i] = []string{x.Name, x.Window, control(x.Control), number(x.Open), estimate, verdict(x.Lift.PerTouch)}
 	}
 	t.table([]string{"", "entered", "held out", "touches", "orders", "attributed", "RpMT " + r.Currency}, credit)
+	t.line("\n  Treated against held out: customers with a closed window, with 95%% intervals")
+	t.table([]string{"", "treated", "held out", "treated buy", "held out buy", "points"}, bought)
 	t.line("")
-	t.line("  Treated against held out, in customers with a closed window, 95%% intervals; RpMT incremental in %s per touch:", r.Currency)
-	t.table([]string{"", "customers", "treated buy", "held out buy", "points", "RpMT incremental", ""}, lift)
-	for _, m := range missing {
-		t.wrap("  ", "    ", m)
-	}
-	for _, x := range trials {
-		open := ""
-		if x.Open > 0 {
-			open = fmt.Sprintf(", %s customers left out whose window is open", number(x.Open))
-		}
-		t.line("  %s", t.style(dim, fmt.Sprintf("%s: window %s, compared with %s%s", x.Name, x.Window, control(x.Control), open)))
-	}
+	t.table([]string{"", "window", "against", "open", "incremental RpMT " + r.Currency, ""}, lift)
 }
 
 func (r *Report) creditTables(t *text) {
@@ -242,7 +238,7 @@ func reasonWords(reason string) string {
 }
 
 func (r *Report) guardrailTable(t *text) {
-	t.heading("Guardrails: objections")
+	t.heading("Guardrails: objections in all judgements of a touch")
 	rows := make([][]string, len(r.Guardrails))
 	for i, g := range r.Guardrails {
 		rows[i] = []string{g.Rule, number(g.Blocks), number(g.Defers), number(g.Reviews)}

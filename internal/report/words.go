@@ -180,15 +180,15 @@ const recomputeWords = "Every number above is computed from stored rows; `touchs
 
 // notes say how the figures were made and where they may mislead.
 func (b *builder) notes() []string {
-	least := fmt.Sprintf("%d customers and %d with an order in each arm", b.Minimum.Customers, b.Minimum.Buyers)
+	least := fmt.Sprintf("%d customers in each arm; for money, %d of them must have ordered", b.Minimum.Customers, b.Minimum.Buyers)
 	notes := []string{
 		"Attributed: each order of the period, refunds as negative ones, counts for the customer's last marketing touch sent at most " +
 			clock.FormatDuration(b.AttributionWindow) + " before it and within the period. It says after what money came, not why, and touches of the last days are still earning.",
 		"Incremental: customers are compared by the arm drawn for them by hash, whatever they received (intention to treat). Difference of mean revenue per customer with a 95% Welch interval, times the customers treated, per marketing touch sent to them; the number of touches is taken as given. No outliers are cut.",
 		"The programme: everybody who ever entered a journey, held out of everything or not, from the first entry (or the beginning of the period) to its end. Nothing is sent before the first entry, so entering does not depend on the arm.",
-		"A journey or campaign: customers from their first entry ever, if it lies in the period and the outcome window has closed; open windows are left out in both arms. They are compared with its own holdout, who receive everything else; where it has none, with the brand's, and the difference then contains other journeys.",
+		"A journey or campaign: customers from their first entry ever, if it lies in the period and the outcome window has closed; open windows are left out, in both arms. They are compared with its own holdout, who receive everything else; where it has none, with the brand's, and the difference then contains other journeys.",
 		"Conversion: customers with an order within the window; each rate with a Wilson interval, the difference with Newcombe's. All intervals are 95%.",
-		"No interval is stated below " + least + ". An interval that contains zero is called not distinguishable from zero.",
+		"No difference is stated below " + least + ". An interval that contains zero is called not distinguishable from zero.",
 		"The goals of the plan are about attributed revenue; incremental revenue is the stricter measure.",
 	}
 	if b.figures.OtherOrders > 0 {

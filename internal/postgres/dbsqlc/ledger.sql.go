@@ -243,7 +243,7 @@ with asked as (
                            when touch_holds_slot(b.state) then coalesce(t.reserved_at, t.sending_at, b.at) end,
         sending_at  = case when m.yes and b.state in ('planned', 'in_review', 'deferred') then null else t.sending_at end,
         sent_at     = case when m.yes and touch_rank(b.state) > 1 and touch_holds_slot(b.state)
-                           then coalesce(t.sent_at, b.at) else t.sent_at end,
+                           then coalesce(t.sent_at, t.sending_at, b.at) else t.sent_at end,
         settled_at  = case when m.yes and b.state in ('planned', 'in_review', 'deferred') then null
                            when m.yes then b.at
                            when touch_rank(t.state) > 1 then coalesce(t.settled_at, b.at)

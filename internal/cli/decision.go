@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"touchstone/internal/lifecycle"
+	"touchstone/internal/postgres"
+)
+
+// logged is an entry of the decision log as people and programs read it.
+type logged struct {
+	Seq     int64             `json:"seq"`
+	At      time.Time         `json:"at"`
+	Kind    string            `json:"kind"`
+	Actor   string            `json:"actor"`
+	Subject string            `json:"subject,omitempty"`
+	TouchID lifecycle.TouchID `json:"touch_id,omitempty"`
+	Body    json.RawMessage   `json:"body"`
+}
+
+func loggedOf(e postgres.LogEntry) logged {
+	return logged{e.Seq, e.At, e.Kind, e.Actor, e.Subject, e.TouchID, e.Body}
+}
+
+// reasoning is what bodies of decisions about touches and runs hold.
+type reasoning struct {
+	Reason   string             `json:"reason"`
+	Trail    []string           `json:"trail"`
+	Decision lifecycle.Decision `json:"decision"`
+	Verdict  lifecycle.Verdict  `json:"verdict"`
+}
+
+// explain tells a decision in lines: what was chosen for which expected value,
+// why, and what each guardrail said. Amounts are in the brand's currency.
+func (l logged) explain(currency string) []string {
+	var r reasoning
+	if err := json.Unmarshal(l.Body, &r); err != nil {
+		return []string{string(l.Body)} // another kind of record: shown as it is
+	}
+	var lines []string
+	for _, step := range r.Trail {
+		lines = append(lines, "took the branch "+step)
+	}
+	if d := r.Decision; d.Agent != "" {
+		lines = append(lines, choice(d, currency))
+		if !d.Chosen.Candidate.Nothing() {
+			lines = append(lines, "value: "+valuation(d.Chosen, currency))
+		}
+		for _, reason := range d.Reasons {
+			lines = append(lines, "because "+reason)
+		}
+		if d.Evidence != "" {
+			lines = append(lines, "evidence: "+d.Evidence)
+		}
+		if len(d.Rejected) > 0 {
+			lines = append(lines, "next best: "+candidate(d.Rejected[0].Candidate)+" at "+amount(d.Rejected[0].ExpectedValue, currency))
+		}
+	}
+	for _, f := range r.Verdict.Findings {
+		line := findingText(f)
+		if !f.Until.IsZero() {
+			line += ", not before " + day(f.Until)
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) == 0 && r.Reason != "" {
+		lines = append(lines, r.Reason)
+	}
+	return lines
+}
+
+// choice says what an agent chose.
+func choice(d lifecycle.Decision, currency string) string {
+	text := fmt.Sprintf("the %s agent (%s) chose %s", d.Agent, d.Version, candidate(d.Chosen.Candidate))
+	if !d.Chosen.Candidate.Nothing() {
+		text += ", expected value " + amount(d.Chosen.ExpectedValue, currency)
+	}
+	if d.Exploring {
+		text += ", to learn"
+	}
+	return text + " (" + many(len(d.Rejected), "alternative", "alternatives") + ")"
+}
+
+func candidate(c lifecycle.Candidate) string {
+	if c.Nothing() {
+		return "to send nothing"
+	}
+	text := strings.TrimSpace(string(c.Channel) + " " + c.Slot)
+	if c.OfferID == "" {
+		return text + " without an offer"
+	}
+	return text + " with offer " + c.OfferID
+}
+
+// valuation shows how an expected value comes about.
+func valuation(v lifecycle.Valuation, currency string) string {
+	return fmt.Sprintf("%.2f%% lift x %s - message %s - offer %s - fatigue %s = %s", v.Lift*100, amount(v.OrderValue, currency),
+		amount(v.MessageCost, currency), amount(v.OfferCost, currency), amount(v.FatiguePrice, currency), amount(v.ExpectedValue, currency))
+}
+
+// amount renders minor units that are an expectation, so with fractions of a
+// unit where they are small.
+func amount(minor float64, currency string) string {
+	digits := lifecycle.MinorDigits(currency)
+	major := minor / math.Pow10(digits)
+	if major != 0 && math.Abs(major) < 1 {
+		digits += 2
+	}
+	return fmt.Sprintf("%.*f %s", digits, major, currency)
+}
