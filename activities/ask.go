@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"touchstone/internal/journey"
@@ -16,8 +17,8 @@ import (
 type ask struct {
 	kind     lifecycle.ReviewKind
 	touch    lifecycle.Touch
-	creative lifecycle.Creative // with ReviewCreative
-	reasons  []lifecycle.Finding
+	creative lifecycle.Creative  // with ReviewCreative
+	reasons  []lifecycle.Finding // unknown when a touch is asked for again
 }
 
 // awaitCopy handles a touch step without approved copy: while a person still
@@ -56,7 +57,10 @@ func (p *passage) openReviews(ctx context.Context) error {
 		} else {
 			item.CreativeID, item.Content = a.touch.CreativeID, a.touch.Content
 			waiter.TouchID = a.touch.ID
-			workflowID = touchReviewID(a.touch, a.reasons)
+			if len(a.reasons) == 0 {
+				item.Reasons = []lifecycle.Finding{{Rule: "review", Outcome: lifecycle.Review, Reason: a.touch.Reason}}
+			}
+			workflowID = touchReviewID(a.touch)
 		}
 		item, _, err := p.Reviews.OpenReview(ctx, item, workflowID, []ledger.Waiter{waiter})
 		if err != nil {
@@ -112,12 +116,20 @@ func CreativeReviewID(c lifecycle.Creative) string {
 }
 
 // touchReviewID is shared by all touches of a step with the same content and
-// the same objections.
-func touchReviewID(t lifecycle.Touch, reasons []lifecycle.Finding) string {
-	h := sha256.New()
-	fmt.Fprint(h, t.Content)
-	for _, f := range reasons {
-		fmt.Fprintf(h, "\n%s %s %s", f.Rule, f.Outcome, f.Value)
+// the same objections. Both stand in the ledger, so asking again means the same
+// review.
+func touchReviewID(t lifecycle.Touch) string {
+	sum := sha256.Sum256([]byte(t.Content + "\n" + t.Reason))
+	return fmt.Sprintf("review/touch/%s/%s/%s", t.Journey, t.Step, hex.EncodeToString(sum[:])[:12])
+}
+
+// objections are all findings that ask for a person, in words.
+func objections(v lifecycle.Verdict) string {
+	var all []string
+	for _, f := range v.Findings {
+		if f.Outcome == lifecycle.Review {
+			all = append(all, fmt.Sprintf("%s: %s (seen %s)", f.Rule, f.Reason, f.Value))
+		}
 	}
-	return fmt.Sprintf("review/touch/%s/%s/%s", t.Journey, t.Step, hex.EncodeToString(h.Sum(nil))[:12])
+	return strings.Join(all, "; ")
 }

@@ -35,7 +35,7 @@ func (r *Reviews) markdown(item lifecycle.ReviewItem, c lifecycle.Creative) (str
 	if o, ok := r.Brand.Offer(c.OfferID); ok {
 		offer = o.Label
 	}
-	fmt.Fprintf(&b, "| journey | channel | offer | written by | due |\n|---|---|---|---|---|\n| %s | %s | %s | %s (%s) | %s |\n\n",
+	fmt.Fprintf(&b, "- **Journey:** %s\n- **Channel:** %s\n- **Offer:** %s\n- **Written by:** %s (%s)\n- **Due:** %s\n\n",
 		item.Journey, c.Channel, offer, c.Author, c.Source, item.DueAt.UTC().Format("2006-01-02 15:04 UTC"))
 	if len(item.Reasons) > 0 {
 		b.WriteString("### Why it needs you\n\n")
@@ -59,7 +59,7 @@ func (r *Reviews) markdown(item lifecycle.ReviewItem, c lifecycle.Creative) (str
 		fmt.Fprintf(&b, "> %s\n", line)
 	}
 	b.WriteString("\n### What to do\n\n")
-	b.WriteString("1. Open the **History** tab, then the **More Actions** menu at the top right, then **Send a Signal**.\n")
+	b.WriteString("1. Open the **More Actions** menu at the top right and choose **Send a Signal**.\n")
 	b.WriteString("2. Choose **approve_copy** or **reject_copy**.\n")
 	fmt.Fprintf(&b, "3. Leave **Data** empty, or paste `{\"by\":\"your name\",\"hash\":\"%s\"}` (reject: add `\"note\":\"why\"`), and press **Submit**.\n\n", item.Content[:12])
 	b.WriteString("To change the copy, send **edit_copy** with the parts to replace, for example `{\"by\":\"your name\",\"subject\":\"A new subject\"}`; somebody else then has to approve it.\n\n")

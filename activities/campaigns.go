@@ -49,6 +49,7 @@ type EnrolInput struct {
 // Enrol enters everybody in the segment who may enter, draws the holdouts, and
 // stores it. Repeating it, or repeating it with a larger ramp, only adds.
 func (c *Campaigns) Enrol(ctx context.Context, in EnrolInput) (ledger.Enrolled, error) {
+	defer alive(ctx)()
 	def, err := c.Definitions.Definition(ctx, in.Journey, in.Version)
 	if err != nil {
 		return ledger.Enrolled{}, fail(err)
@@ -130,6 +131,7 @@ func (r PreflightResult) Ready() bool { return r.Waiting == 0 && len(r.Missing) 
 // templates count as approved by the person who applied the journey; copy by a
 // model always needs a reviewer.
 func (c *Campaigns) Preflight(ctx context.Context, in PreflightInput) (PreflightResult, error) {
+	defer alive(ctx)()
 	def, err := c.Definitions.Definition(ctx, in.Journey, in.Version)
 	if err != nil {
 		return PreflightResult{}, fail(err)

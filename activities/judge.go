@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"slices"
 	"time"
 
 	"touchstone/guardrails"
@@ -33,10 +34,20 @@ func (p *passage) judge(step journey.Step, touch lifecycle.Touch, creative lifec
 	verdict := guardrails.Judge(guardrails.Touch{
 		At: p.now, Stage: stage, Customer: p.sit.Profile, Suppressed: suppressed, Channel: touch.Channel, Class: touch.Class,
 		Tags: touch.Tags, Journey: touch.Journey, Campaign: touch.Campaign, Step: touch.Step, Priority: p.def.Priority,
-		Exit: over, Creative: creative, Message: message, Offer: offer, Recent: p.sit.Recent, Window: p.def.Window,
+		Exit: over, Creative: creative, Message: message, Offer: offer, Recent: earlier(p.sit.Recent, touch.ID), Window: p.def.Window,
 		RequireReview: step.Touch.AlwaysReview, Approved: approved, Amounts: p.amounts(),
 	}, p.Policy, p.Brand)
 	return verdict, message, nil
+}
+
+// earlier leaves the touch itself out: after a crash between reservation and
+// call it holds a slot already, and would be a duplicate of itself.
+func earlier(recent []lifecycle.TouchRecord, id lifecycle.TouchID) []lifecycle.TouchRecord {
+	i := slices.IndexFunc(recent, func(r lifecycle.TouchRecord) bool { return r.ID == id })
+	if i < 0 {
+		return recent
+	}
+	return slices.Concat(recent[:i], recent[i+1:])
 }
 
 // amounts are sums the copy may name besides the offer: what lies in the cart.

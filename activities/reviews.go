@@ -181,6 +181,7 @@ const releasePage = 500
 // Release gives waiting touches back to their runs and wakes those that have a
 // workflow of their own.
 func (r *Reviews) Release(ctx context.Context, in ReleaseInput) (Released, error) {
+	defer alive(ctx)()
 	item, err := r.Reviews.Review(ctx, in.ID)
 	if err != nil {
 		return Released{}, fail(err)

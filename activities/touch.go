@@ -33,6 +33,10 @@ func (p *passage) touch(step journey.Step) (blocked bool, err error) {
 	}
 	switch t.State {
 	case lifecycle.TouchInReview:
+		// Asking again is harmless, and mends a crash between plan and review.
+		if len(p.asks) == 0 {
+			p.asks = append(p.asks, ask{kind: lifecycle.ReviewTouch, touch: *t})
+		}
 		p.next = Next{Action: ActionReview, Step: step.ID, TouchID: t.ID, Reason: t.Reason}
 		p.idle()
 		return true, nil
@@ -102,7 +106,7 @@ func (p *passage) settle(step journey.Step, touch lifecycle.Touch, decision life
 	case lifecycle.Block:
 		return p.close(touch, lifecycle.TouchBlocked, touch.Reason, decision, verdict)
 	case lifecycle.Review:
-		touch.State = lifecycle.TouchInReview
+		touch.State, touch.Reason = lifecycle.TouchInReview, objections(verdict)
 		p.plan(touch, decision, verdict)
 		p.asks = append(p.asks, ask{kind: lifecycle.ReviewTouch, touch: touch, reasons: verdict.Findings})
 	case lifecycle.Defer:

@@ -39,6 +39,7 @@ const abandonedAfter = 10 * time.Minute
 // Round settles touches of dead attempts, makes next months' partitions and
 // rebuilds the response counts.
 func (u *Upkeep) Round(ctx context.Context, in UpkeepInput) (UpkeepResult, error) {
+	defer alive(ctx)()
 	if err := u.Partitions.EnsurePartitions(ctx, in.Now, in.Now.AddDate(0, 3, 0)); err != nil {
 		return UpkeepResult{}, fail(err)
 	}
@@ -77,6 +78,7 @@ type Erased struct {
 // hash and the decision log as it is, and wakes running journeys, which end
 // when they see it.
 func (e *Erasure) Erase(ctx context.Context, in EraseInput) (Erased, error) {
+	defer alive(ctx)()
 	runs, err := e.Customers.ActiveRunIDs(ctx, in.CustomerID)
 	if err != nil {
 		return Erased{}, fail(err)

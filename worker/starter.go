@@ -76,7 +76,7 @@ func (s *Starter) StartReview(ctx context.Context, item lifecycle.ReviewItem) er
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 		TypedSearchAttributes:    temporal.NewSearchAttributes(attributes...),
 		StaticSummary:            "Review " + string(item.Kind) + " for " + item.Journey,
-		StaticDetails:            "Open **Current Details** to read the copy; then More Actions, Send a Signal, approve_copy or reject_copy.",
+		StaticDetails:            "Read the copy under **Current Details**; then More Actions, Send a Signal, approve_copy or reject_copy.",
 	}, workflows.ReviewName, workflows.ReviewInput{ReviewID: item.ID, Remind: s.Review.SLA, Escalate: s.Review.Escalate, Expire: s.Review.Expire})
 	return unlessStarted(err)
 }

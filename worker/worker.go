@@ -36,9 +36,9 @@ type Options struct {
 	Scale     clock.Scale
 	Providers map[lifecycle.Channel]activities.Provider
 	Log       *slog.Logger
-	// Wrap may put something between the delivering activities and their ports:
-	// the fault suite breaks them there. nil leaves them as they are.
-	Wrap func(*activities.Journeys)
+	// Wrap may put something between activities and their ports: the fault suite
+	// breaks them there. nil leaves them as they are.
+	Wrap func(*activities.Journeys, *activities.Campaigns)
 }
 
 // Worker runs workflows and activities, and routes stored events to journeys.
@@ -71,9 +71,6 @@ func New(o Options) (*Worker, error) {
 		Definitions: definitions, Brand: o.Brand, Policy: o.Policy, Agent: agents.ByName, Renderer: renderer, Links: links,
 		Providers: o.Providers, Starter: starter, Scale: o.Scale, ReviewSLA: c.Review.SLA, Concurrency: c.SendGrid.InFlight, Log: o.Log,
 	}
-	if o.Wrap != nil {
-		o.Wrap(journeys)
-	}
 	reviews := &activities.Reviews{
 		Reviews: o.Store, Creatives: o.Store, Runs: o.Store, Renderer: renderer, Links: links, Brand: o.Brand, Policy: o.Policy,
 		Starter: starter, Now: now,
@@ -85,6 +82,9 @@ func New(o Options) (*Worker, error) {
 	campaigns := &activities.Campaigns{
 		Cohorts: o.Store, Creatives: o.Store, Reviews: o.Store, Definitions: definitions, Brand: o.Brand, Writer: desk, Templates: copywriter.NewTemplates(now),
 		Starter: starter, GlobalHoldout: c.GlobalHoldout, ReviewSLA: c.Review.SLA,
+	}
+	if o.Wrap != nil {
+		o.Wrap(journeys, campaigns)
 	}
 	w := &Worker{options: o, starter: starter, Definition: definitions}
 	engine := w.add(workflows.QueueEngine, 0)
@@ -149,7 +149,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	defer w.stop()
-	if err := w.starter.StartUpkeep(ctx); err != nil {
+	if err := w.starter.StartUpkeep(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	return w.router.Run(ctx)

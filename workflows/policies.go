@@ -27,8 +27,8 @@ func shortWork(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
-// workerDead is how long a delivering activity may be silent; activities.alive
-// speaks up every few seconds. Noticing too early is harmless: the ledger keeps
+// workerDead is how long an activity that heartbeats may be silent: it speaks up
+// every few seconds. Noticing too early is harmless: the ledger keeps
 // the second attempt from sending again.
 const workerDead = 20 * time.Second
 
@@ -59,6 +59,7 @@ func page(ctx workflow.Context, summary string) workflow.Context {
 func longWork(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 5 * time.Minute,
+		HeartbeatTimeout:    workerDead,
 		RetryPolicy:         storeRetry,
 		Summary:             summary,
 	})

@@ -163,7 +163,7 @@ func (r *review) run(ctx workflow.Context) (ReviewResult, error) {
 	deadlines := []deadline{{r.in.Remind, r.remind}, {r.in.Escalate, r.escalate}, {r.in.Expire, r.expire}}
 	for {
 		wait := deadlines[0].after - workflow.Now(ctx).Sub(r.opened)
-		asked, err := waitFor(ctx, wait, "review deadline", func() bool { return len(r.pending) > 0 })
+		asked, err := waitFor(ctx, wait, "read the copy in the tab User Metadata, then More Actions > Send a Signal", func() bool { return len(r.pending) > 0 })
 		if err != nil {
 			return ReviewResult{}, err
 		}
@@ -294,9 +294,12 @@ func (r *review) expire(ctx workflow.Context) (done bool, err error) {
 
 // finish releases what waited and answers requests that came too late.
 func (r *review) finish(ctx workflow.Context) (ReviewResult, error) {
+	r.notice = ""
 	if err := r.describe(ctx); err != nil {
 		return ReviewResult{}, err
 	}
+	r.notice = fmt.Sprintf("**Decided: %s** by %s. There is nothing left to do here.", r.brief.Status, r.brief.DecidedBy)
+	r.show(ctx)
 	r.decided = true
 	for _, q := range r.pending {
 		r.answers[q.id] = activities.Decided{Refused: "already " + string(r.brief.Status)}

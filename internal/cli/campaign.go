@@ -123,7 +123,7 @@ func (a *app) campaignStart() *cobra.Command {
 			"holdout is the journey's unless --holdout is given. With --ramp it begins with a part of the\n" +
 			"cohort; `touchstone campaign ramp` enlarges it. The journey must have been applied.",
 		Example: "  touchstone campaign start spring --journey spring-edit --ramp 5%\n" +
-			"  touchstone campaign start loyal-first --journey spring-edit --segment 'stage == \"loyal\"' --per-minute 600",
+			"  touchstone campaign start vip --journey spring-edit --segment 'stage == \"loyal\"' --per-minute 600",
 		Args: takes("NAME"),
 	}
 	flags := command.Flags()
@@ -131,7 +131,7 @@ func (a *app) campaignStart() *cobra.Command {
 	flags.IntVar(&version, "version", 0, "`version` of the journey (default the latest)")
 	flags.StringVar(&segment, "segment", "", "cohort, as a segment `expression` (default the journey's entry segment)")
 	flags.StringVar(&ramp, "ramp", "100%", "`share` of the cohort to begin with")
-	flags.StringVar(&holdout, "holdout", "", "`share` who receive nothing, so that lift can be measured (default the journey's)")
+	flags.StringVar(&holdout, "holdout", "", "`share` who receive nothing, to measure lift (default the journey's)")
 	flags.IntVar(&perMinute, "per-minute", 0, "most messages per minute; 0 = as fast as the provider takes them")
 	by := a.signed(command)
 	command.RunE = func(cmd *cobra.Command, args []string) error {

@@ -97,7 +97,7 @@ func (a *app) root() *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.config, "config", "", "configuration `file` (YAML)")
-	flags.StringVar(&a.data, "data", ".touchstone", "`folder` of touchstone dev; commands find the running stack there")
+	flags.StringVar(&a.data, "data", ".touchstone", "`folder` of touchstone dev; commands find it there")
 	flags.BoolVar(&a.json, "json", false, "print JSON instead of a table")
 	root.AddGroup(
 		&cobra.Group{ID: groupRun, Title: "Run:"},

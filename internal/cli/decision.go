@@ -35,8 +35,9 @@ type reasoning struct {
 }
 
 // explain tells a decision in lines: what was chosen for which expected value,
-// why, and what each guardrail said. Amounts are in the brand's currency.
-func (l logged) explain(currency string) []string {
+// why, and what each guardrail said. Amounts are in the brand's currency,
+// instants on the clock of the zone.
+func (l logged) explain(currency string, zone *time.Location) []string {
 	var r reasoning
 	if err := json.Unmarshal(l.Body, &r); err != nil {
 		return []string{string(l.Body)} // another kind of record: shown as it is
@@ -47,23 +48,18 @@ func (l logged) explain(currency string) []string {
 	}
 	if d := r.Decision; d.Agent != "" {
 		lines = append(lines, choice(d, currency))
-		if !d.Chosen.Candidate.Nothing() {
-			lines = append(lines, "value: "+valuation(d.Chosen, currency))
+		if len(d.Reasons) == 0 && !d.Chosen.Candidate.Nothing() {
+			lines = append(lines, valuation(d.Chosen, currency))
 		}
-		for _, reason := range d.Reasons {
-			lines = append(lines, "because "+reason)
-		}
+		lines = append(lines, d.Reasons...)
 		if d.Evidence != "" {
 			lines = append(lines, "evidence: "+d.Evidence)
-		}
-		if len(d.Rejected) > 0 {
-			lines = append(lines, "next best: "+candidate(d.Rejected[0].Candidate)+" at "+amount(d.Rejected[0].ExpectedValue, currency))
 		}
 	}
 	for _, f := range r.Verdict.Findings {
 		line := findingText(f)
 		if !f.Until.IsZero() {
-			line += ", not before " + day(f.Until)
+			line += ", not before " + f.Until.In(zone).Format("2006-01-02 15:04")
 		}
 		lines = append(lines, line)
 	}

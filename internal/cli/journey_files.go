@@ -183,11 +183,9 @@ func (a *app) showDiff(d differences) {
 		return
 	}
 	a.say("journey %s against v%d\n", d.Journey, d.Version)
-	var rows [][]string
 	for _, c := range d.Changes {
-		rows = append(rows, []string{c.Kind, orDash(c.Step), cut(c.Text, 64)})
+		a.say("  %-9s%-15s%s", c.Kind, cut(orDash(c.Step), 14), wrap(c.Text, 26))
 	}
-	a.table([]string{"what", "step", "change"}, rows)
 	for _, l := range d.Lost {
 		a.say("\nstep %s is gone: %s there now keep v%d until they leave", l.Step, many(l.Runs, "customer", "customers"), d.Version)
 	}

@@ -32,10 +32,12 @@ type planned struct {
 	Consenting int                    `json:"consenting"`
 	Cohort     []postgres.ForecastRow `json:"by_stage_and_zone,omitempty"`
 	MaxTouches int                    `json:"max_touches_per_customer"`
-	Sample     []lifecycle.CustomerID `json:"sample,omitempty"`
-	Rehearsed  int                    `json:"rehearsed"` // customers of the sample
+	Sample     []string               `json:"sample,omitempty"` // external ids
+	Rehearsed  int                    `json:"rehearsed"`        // customers of the sample
 	Templated  int                    `json:"judged_with_template"`
 	Steps      []plannedStep          `json:"steps,omitempty"`
+
+	sampled []lifecycle.CustomerID
 }
 
 // plannedStep is what would become of one touch for the sample.
@@ -46,6 +48,7 @@ type plannedStep struct {
 
 const (
 	sampleSize  = 1000
+	sampleShown = 20 // ids that are named
 	eventPeriod = 30 * 24 * time.Hour
 )
 
@@ -82,7 +85,7 @@ func (s *session) plan(ctx context.Context, def *journey.Definition) (planned, e
 		err = s.planCohort(ctx, def, &p)
 	} else {
 		p.Entry, p.Period = "event "+def.Entry.Event, clock.FormatDuration(eventPeriod)
-		p.Events, p.Customers, p.Sample, err = s.store.EntryEvents(ctx, def.Entry.Event, p.At.Add(-eventPeriod), p.At, sampleSize)
+		p.Events, p.Customers, p.sampled, err = s.store.EntryEvents(ctx, def.Entry.Event, p.At.Add(-eventPeriod), p.At, sampleSize)
 	}
 	if err != nil {
 		return p, err
@@ -112,13 +115,13 @@ func (s *session) planCohort(ctx context.Context, def *journey.Definition, p *pl
 		p.Reachable += row.Reachable
 		p.Consenting += row.Consenting
 	}
-	p.Sample, err = s.store.SampleCohort(ctx, where, args, sampleSize)
+	p.sampled, err = s.store.SampleCohort(ctx, cohort, sampleSize)
 	return err
 }
 
 // rehearse leads the sample to every touch.
 func (s *session) rehearse(ctx context.Context, def *journey.Definition, p *planned) error {
-	situations, err := s.store.Rehearse(ctx, p.Sample, def.Name, p.At)
+	situations, err := s.store.Rehearse(ctx, p.sampled, def.Name, p.At)
 	if err != nil || len(situations) == 0 {
 		return err
 	}
@@ -127,6 +130,9 @@ func (s *session) rehearse(ctx context.Context, def *journey.Definition, p *plan
 		return err
 	}
 	p.Rehearsed, p.Templated = len(situations), templated
+	for _, sit := range situations[:min(sampleShown, len(situations))] {
+		p.Sample = append(p.Sample, sit.Profile.Customer.ExternalID)
+	}
 	for _, step := range def.Touches() {
 		outcomes := map[string]int{}
 		for _, sit := range situations {
@@ -226,11 +232,8 @@ func (a *app) showPlan(p planned) {
 		}
 	}
 	a.table([]string{"step", "outcome", "customers", "share"}, rows)
-	var ids []string
-	for _, id := range p.Sample[:min(3, len(p.Sample))] {
-		ids = append(ids, string(id))
-	}
-	a.say("\nfor example %s", wrap(list(ids), 12))
+	a.say("\nEvery touch is judged by itself: those before it are taken as not sent.")
+	a.say("Among them: %s", wrap(list(p.Sample[:min(5, len(p.Sample))]), 12))
 }
 
 func (a *app) showCohort(cohort []postgres.ForecastRow) {

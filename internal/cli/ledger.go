@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -159,7 +160,7 @@ func (a *app) showTouch(t touchShown, currency string) {
 	}
 	for _, d := range t.Decisions {
 		a.say("  %s  %s by %s", day(d.At), d.Kind, d.Actor)
-		for _, line := range d.explain(currency) {
+		for _, line := range d.explain(currency, time.UTC) {
 			a.say("      %s", wrap(line, 8))
 		}
 	}

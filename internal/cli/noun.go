@@ -96,5 +96,7 @@ func (a *app) signed(cmd *cobra.Command) *string {
 			break
 		}
 	}
-	return cmd.Flags().String("by", by, "your `name`, for the decision log (default $TOUCHSTONE_USER, then $USER)")
+	into := cmd.Flags().String("by", by, "your `name`, for the decision log; else $TOUCHSTONE_USER or $USER")
+	cmd.Flags().Lookup("by").DefValue = "" // said in words
+	return into
 }

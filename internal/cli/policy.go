@@ -147,12 +147,16 @@ func (a *app) showPolicy(p policyView) {
 		rows = append(rows, []string{c.Name, cmp.Or(c.Channel, "every"), cmp.Or(c.Tag, "every"), limit, c.Window})
 	}
 	a.table([]string{"cap", "channel", "tag", "most", "per"}, rows)
-	a.say("")
+	if len(p.Hours) > 0 {
+		a.say("")
+	}
 	rows = nil
 	for _, h := range p.Hours {
 		rows = append(rows, []string{h.Channel, h.Hours})
 	}
-	a.table([]string{"channel", "allowed hours, on the customer's clock"}, rows)
+	if len(rows) > 0 {
+		a.table([]string{"channel", "allowed hours, on the customer's clock"}, rows)
+	}
 	if len(p.Changes) == 0 {
 		return
 	}

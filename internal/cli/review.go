@@ -225,7 +225,7 @@ func (a *app) quote(p lifecycle.Parts) {
 		a.say("  |")
 	}
 	for line := range strings.Lines(strings.TrimSpace(p.Text)) {
-		for part := range strings.Lines(wrap(line, 4)) {
+		for part := range strings.SplitSeq(wrap(line, 4), "\n") {
 			a.say("  | %s", strings.TrimSpace(part))
 		}
 	}

@@ -107,19 +107,18 @@ func (a *app) segmentFields() *cobra.Command {
 				fields = append(fields, field(f))
 			}
 			return a.print(fields, func() {
-				var rows [][]string
+				a.say("%-28s%-16s%s", "FIELD", "TYPE", "MEANING")
 				for _, f := range fields {
 					kind := f.Type
 					if f.Optional {
 						kind += ", optional"
 					}
 					meaning := f.Meaning
-					if len(f.Values) > 0 {
+					if len(f.Values) > 0 && !strings.Contains(meaning, f.Values[0]) {
 						meaning += ": " + list(f.Values)
 					}
-					rows = append(rows, []string{f.Name, kind, cut(meaning, 52)})
+					a.say("%-28s%-16s%s", f.Name, kind, wrap(meaning, 44))
 				}
-				a.table([]string{"field", "type", "meaning"}, rows)
 			})
 		},
 	}

@@ -14,7 +14,7 @@ import (
 type status struct {
 	Now       time.Time            `json:"now"`             // business time
 	Speed     float64              `json:"speed,omitempty"` // business seconds per real second, when scaled
-	Stopped   []stopView            `json:"stopped"`
+	Stopped   []stopView           `json:"stopped"`
 	Pulse     pulse                `json:"pulse"`
 	Journeys  []postgres.RunCounts `json:"journeys"`
 	Campaigns []campaignLine       `json:"campaigns"`

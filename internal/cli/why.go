@@ -199,7 +199,7 @@ func (a *app) tell(s story, all bool) {
 		return
 	}
 	a.say("\noutside journeys")
-	outside := s.Outside
+	outside := orders(s.Outside)
 	if !all && len(outside) > outsideShown {
 		a.say("  (%d earlier: --all)", len(outside)-outsideShown)
 		outside = outside[len(outside)-outsideShown:]
@@ -229,7 +229,7 @@ func (a *app) tellRun(s story, c chapter) {
 	}
 	a.say("%s  entered %s", title, s.clock(c.EnteredAt))
 	a.say("  %s", wrap(state, 2))
-	for _, m := range c.Moments {
+	for _, m := range digest(c.Moments) {
 		a.line(s, m)
 	}
 }
@@ -238,17 +238,14 @@ func (a *app) tellRun(s story, c chapter) {
 func (a *app) line(s story, m moment) {
 	const indent = 20
 	at := s.clock(m.At)
-	if m.Kind == "run" && strings.HasPrefix(m.Title, "entered ") {
-		return // the heading says it
-	}
 	if m.Decision == nil {
 		a.say("  %s  %s", at, wrap(m.Title+note(m.Detail), indent))
 		return
 	}
-	reasons := m.Decision.explain(s.currency)
-	title := strings.TrimPrefix(m.Decision.Kind, "touch.")
-	if m.Decision.Kind != title {
-		title = "decided at " + m.Decision.Subject + ": " + strings.ReplaceAll(title, "_", " ")
+	reasons := m.Decision.explain(s.currency, s.location)
+	title := strings.NewReplacer(".", " ", "_", " ").Replace(m.Decision.Kind)
+	if state, found := strings.CutPrefix(m.Decision.Kind, "touch."); found {
+		title = m.Decision.Subject + ": " + strings.ReplaceAll(state, "_", " ")
 	}
 	a.say("  %s  %s", at, wrap(title, indent))
 	for _, r := range reasons {

@@ -37,7 +37,7 @@ func (d *demo) progress(ctx context.Context, failed <-chan error) error {
 		switch {
 		case d.Terminal:
 			fmt.Fprintf(d.Out, "\r\x1b[K%s", line)
-		case now.Before(d.start), week != last:
+		case week != last && !now.Before(d.start):
 			d.say("%s", line)
 			last = week
 		}

@@ -232,3 +232,18 @@ func (h *house) state(t *testing.T, run ledger.Run) (workflows.JourneyState, err
 	}
 	return state, value.Get(&state)
 }
+
+// campaignDone waits until a campaign is over and compares how many it says it
+// enrolled.
+func (h *house) campaignDone(t *testing.T, name string, enrolled int) {
+	t.Helper()
+	var state workflows.CampaignState
+	eventually(t, 30*time.Second, func() string { return fmt.Sprintf("the end of campaign %s: %+v", name, state) }, func() (bool, error) {
+		var err error
+		state, err = h.plane.CampaignProgress(t.Context(), name)
+		return state.Status == workflows.StatusDone, err
+	})
+	if state.Enrolled.Treated != enrolled || state.Pending != 0 {
+		t.Errorf("campaign %s is done, enrolled %d of %d, %d to come", name, state.Enrolled.Treated, enrolled, state.Pending)
+	}
+}

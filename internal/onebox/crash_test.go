@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -46,7 +47,13 @@ const (
 	afterAcceptance point = "after acceptance, before settling"
 	afterSettling   point = "after settling, before the run moves on"
 	afterFollowers  point = "after starting the journeys that follow"
+	afterEnrolling  point = "after enrolling, before the campaign knows"
 )
+
+// slug is the point in a form that fits into names.
+func (p point) slug() string {
+	return strings.ReplaceAll(strings.ReplaceAll(string(p), ",", ""), " ", "-")
+}
 
 // crash is what a dying worker is told.
 type crash struct {
@@ -108,10 +115,11 @@ func runCrashingWorker(ctx context.Context, plan string, log *slog.Logger) error
 	w, err := worker.New(worker.Options{
 		Config: c.Config, Store: store, Temporal: engine, Brand: shop, Policy: guardrails.DefaultPolicy(), Scale: c.Scale,
 		Providers: providers, Log: log,
-		Wrap: func(j *activities.Journeys) {
+		Wrap: func(j *activities.Journeys, campaigns *activities.Campaigns) {
 			d := dying{crash: c, store: store}
 			j.Ledger = dyingLedger{d, j.Ledger}
 			j.Starter = dyingStarter{d, j.Starter}
+			campaigns.Cohorts = dyingCohorts{d, campaigns.Cohorts}
 			j.Providers = map[lifecycle.Channel]activities.Provider{lifecycle.Email: dyingProvider{d, j.Providers[lifecycle.Email]}}
 		},
 	})
@@ -207,4 +215,17 @@ func (s dyingStarter) StartJourney(ctx context.Context, runs []ledger.Run, now t
 		s.die()
 	}
 	return err
+}
+
+type dyingCohorts struct {
+	dying
+	activities.Cohorts
+}
+
+func (c dyingCohorts) Enrol(ctx context.Context, cohort ledger.Cohort) (ledger.Enrolled, error) {
+	enrolled, err := c.Cohorts.Enrol(ctx, cohort)
+	if c.At == afterEnrolling && cohort.Journey == c.Journey {
+		c.die()
+	}
+	return enrolled, err
 }

@@ -2,7 +2,6 @@ package onebox_test
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -52,9 +51,7 @@ func TestFaultWorkerKilled(t *testing.T) {
 	}
 	var all []killed
 	for _, a := range aftermaths {
-		words := strings.FieldsFunc(string(a.at), func(r rune) bool { return r == ' ' || r == ',' })
-		name := strings.Join(words[:2], "-")
-		k := killed{aftermath: a, single: unique("kill-single-" + name), page: unique("kill-page-" + name)}
+		k := killed{aftermath: a, single: unique("single-" + a.at.slug()), page: unique("page-" + a.at.slug())}
 		k.ids = h.customers(t, k.single, "ada", 3)
 		h.store(t, k.single, triggered)
 		h.trackAll(t, k.ids, "Did "+k.single)
@@ -70,19 +67,29 @@ func TestFaultWorkerKilled(t *testing.T) {
 		h.sound(t)
 		all = append(all, k)
 	}
-	follow := unique("kill-page-followers")
-	h.customers(t, follow, "ada", people)
-	h.store(t, follow, followed)
-	h.campaign(t, control.Campaign{Name: follow, Journey: follow})
-	h.kill(t, afterFollowers, follow)
 	h.Sandbox.ClearFaults()
+	around := []string{}
+	for _, at := range []point{afterFollowers, afterEnrolling} {
+		name := unique("page-" + at.slug())
+		h.customers(t, name, "ada", people)
+		h.store(t, name, followed)
+		h.campaign(t, control.Campaign{Name: name, Journey: name})
+		h.kill(t, at, name)
+		around = append(around, name)
+	}
 
 	healthy()
 	for _, k := range all {
 		h.ended(t, k.single, 3, 90*time.Second)
 		h.ended(t, k.page, people, 90*time.Second)
 	}
-	h.ended(t, follow, people, 90*time.Second)
+	for _, name := range around {
+		h.ended(t, name, people, 90*time.Second)
+		if n := h.states(t, name)[lifecycle.TouchDelivered] + h.states(t, name)[lifecycle.TouchAccepted]; n != people {
+			t.Errorf("%s: %d of %d customers were reached: %v", name, n, people, h.states(t, name))
+		}
+		h.campaignDone(t, name, people)
+	}
 	for _, k := range all {
 		h.reported(t, k.single)
 		h.reported(t, k.page)

@@ -3,7 +3,9 @@
 // a crash at any instant leaves the ledger telling the truth.
 //
 // SQL lives in queries/*.sql; the Go code in dbsqlc is generated from it by sqlc
-// 1.31.1 and committed. Batches travel as one JSON array whose members are rows
+// 1.31.1 and committed. What sqlc cannot express stands beside its Go code: a
+// statement around a given condition, results too long to collect, bulk writing.
+// Batches travel as one JSON array whose members are rows
 // of the generated models, so a column is named in one place only. Driver errors
 // become lifecycle error codes at this edge.
 //

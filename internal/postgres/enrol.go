@@ -31,12 +31,16 @@ with enrolled as (
 		select from journey_runs r where r.journey = $%[2]d::text and r.customer_id = c.id and r.entered_at > $%[11]d::timestamptz))
 	on conflict (journey, customer_id, entry_key) do nothing
 	returning arm
+), before as (
+	select r.arm from journey_runs r where r.journey = $%[2]d::text and r.campaign = $%[5]d::text
+	and r.entry_key = $%[4]d::text and r.entered_at = $%[6]d::timestamptz
 )
 select count(*) filter (where arm = 'treated'), count(*) filter (where arm = 'holdout'),
-	count(*) filter (where arm = 'global_holdout') from enrolled`
+	count(*) filter (where arm = 'global_holdout') from (select * from enrolled union all select * from before) scan`
 
 // Enrol enters every customer of a segment on a campaign's journey who is not
-// entered yet, and counts those added. Arms are drawn as by Enter; a ramp below
+// entered yet, and counts those added, by this call or by an earlier one of the
+// same instant: whoever asks again after a crash gets the same answer. Arms are drawn as by Enter; a ramp below
 // 1 takes the customers whose bucket("ramp/"+campaign) lies under it, so that a
 // larger ramp only adds. Treated runs are pending and due at Cohort.At; held-out
 // ones have ended with reason "holdout".

@@ -127,10 +127,13 @@ func TestEnrolRampOnlyAdds(t *testing.T) {
 		return arms
 	}
 	before := map[lifecycle.CustomerID]string{}
-	for _, ramp := range []float64{0.1, 0.4, 0.4, 1} {
-		cohort.Ramp = ramp
+	for i, ramp := range []float64{0.1, 0.4, 0.4, 1} {
+		cohort.Ramp, cohort.At = ramp, noon.Add(time.Duration(i)*time.Second)
 		n, err := b.Enrol(t.Context(), cohort)
 		b.must(err)
+		if again, err := b.Enrol(t.Context(), cohort); err != nil || again != n {
+			t.Errorf("ramp %v: %+v, asked again %+v, %v", ramp, n, again, err)
+		}
 		after := enrolled()
 		if added := n.Treated + n.Holdout + n.GlobalHoldout; added != len(after)-len(before) {
 			t.Errorf("ramp %v: %+v, but %d rows were added", ramp, n, len(after)-len(before))
@@ -152,7 +155,7 @@ func TestEnrolRampOnlyAdds(t *testing.T) {
 	}
 	due, pending, err := b.NextDue(t.Context(), "spring")
 	b.must(err)
-	runs, err := b.DueRuns(t.Context(), "spring", noon, 500)
+	runs, err := b.DueRuns(t.Context(), "spring", noon.Add(time.Minute), 500)
 	b.must(err)
 	if !due.Equal(noon) || len(runs) != pending {
 		t.Errorf("due %s, %d pending, %d due", due, pending, len(runs))
@@ -165,11 +168,11 @@ func TestEnrolRampOnlyAdds(t *testing.T) {
 		t.Errorf("detached: %+v %v", run, err)
 	}
 	// A later scan of a journey that forbids re-entry adds nobody.
-	cohort.EntryKey, cohort.NoReentry = "summer", true
+	cohort.EntryKey, cohort.NoReentry, cohort.At = "summer", true, noon
 	if n, err := b.Enrol(t.Context(), cohort); err != nil || n != (ledger.Enrolled{}) {
 		t.Errorf("again: %+v %v", n, err)
 	}
-	cohort.NoReentry, cohort.NotSince = false, noon
+	cohort.NoReentry, cohort.NotSince = false, noon.Add(time.Minute)
 	if n, err := b.Enrol(t.Context(), cohort); err != nil || n.Treated+n.Holdout+n.GlobalHoldout != 299 {
 		t.Errorf("after the wait: %+v %v", n, err)
 	}

@@ -28,9 +28,9 @@ type ForecastRow struct {
 	Consenting int             `json:"consenting"`
 }
 
-// forecastSQL is composed around a segment's condition as enrolSQL is, and draws
+// cohortSQL is composed around a segment's condition as enrolSQL is, and draws
 // the arms in the same way.
-const forecastSQL = `
+const cohortSQL = `
 with cohort as (
 	select c.id, c.time_zone, c.email,
 		case when s.orders_count = 0 then 'prospect'
@@ -45,23 +45,38 @@ with cohort as (
 		exists (select from consents k where k.customer_id = c.id and k.channel = 'email' and k.state = 'granted') as consent
 	from customers c join customer_stats s on s.customer_id = c.id
 	where (%[1]s) and c.erased_at is null and bucket('ramp/' || $%[11]d::text, c.id) < $%[8]d::float8
-)
+)`
+
+const forecastSQL = cohortSQL + `
 select stage, coalesce(nullif(time_zone, ''), 'unknown'), count(*), count(*) filter (where refused),
 	count(*) filter (where not refused and held), count(*) filter (where not refused and not held),
 	count(*) filter (where not refused and not held and email is not null),
 	count(*) filter (where not refused and not held and email is not null and consent)
 from cohort group by 1, 2 order by 3 desc, 1, 2`
 
-// Forecast counts what Enrol would do with a cohort, without doing it.
-func (s *Store) Forecast(ctx context.Context, c ledger.Cohort) ([]ForecastRow, error) {
+const sampleSQL = cohortSQL + `
+select id from cohort where not refused and not held order by bucket('sample', id) limit $%[12]d`
+
+// cohort composes a statement for what Enrol would do with a cohort; more are
+// arguments after the ten of cohortSQL.
+func (s *Store) cohort(statement string, c ledger.Cohort, more ...any) (sql string, args []any) {
 	notSince := instant(c.NotSince)
 	if c.NoReentry {
 		notSince = instant(ledger.Cohort{}.NotSince)
 	}
 	n := len(c.Args)
-	sql := fmt.Sprintf(forecastSQL, c.Where, n+1, n+2, n+3, n+4, n+5, n+6, n+7, n+8, n+9, n+10)
-	args := append(append(make([]any, 0, n+10), c.Args...), instant(c.At.Add(-s.stages.LapsedAfter)), instant(c.At.Add(-s.stages.AtRiskAfter)),
+	places := []any{c.Where}
+	for i := range 10 + len(more) {
+		places = append(places, n+1+i)
+	}
+	args = append(append(make([]any, 0, n+10+len(more)), c.Args...), instant(c.At.Add(-s.stages.LapsedAfter)), instant(c.At.Add(-s.stages.AtRiskAfter)),
 		s.stages.LoyalOrders, c.Journey, c.Global, c.Holdout, c.Ramp, c.Always && !c.NoReentry, notSince, c.Campaign)
+	return fmt.Sprintf(statement, places...), append(args, more...)
+}
+
+// Forecast counts what Enrol would do with a cohort, without doing it.
+func (s *Store) Forecast(ctx context.Context, c ledger.Cohort) ([]ForecastRow, error) {
+	sql, args := s.cohort(forecastSQL, c)
 	rows, err := s.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, translate(err, "forecast a cohort")
@@ -70,11 +85,11 @@ func (s *Store) Forecast(ctx context.Context, c ledger.Cohort) ([]ForecastRow, e
 	return forecast, translate(err, "forecast a cohort")
 }
 
-// SampleCohort returns up to limit customers of a cohort, the same ones each
-// time; which they are has nothing to do with who they are.
-func (s *Store) SampleCohort(ctx context.Context, where string, args []any, limit int) ([]lifecycle.CustomerID, error) {
-	rows, err := s.pool.Query(ctx, fmt.Sprintf(`select c.id from customers c join customer_stats s on s.customer_id = c.id
-		where (%s) and c.erased_at is null order by bucket('sample', c.id) limit $%d`, where, len(args)+1), append(append([]any{}, args...), limit)...)
+// SampleCohort returns up to limit of the customers whom Enrol would treat, the
+// same ones each time; which they are has nothing to do with who they are.
+func (s *Store) SampleCohort(ctx context.Context, c ledger.Cohort, limit int) ([]lifecycle.CustomerID, error) {
+	sql, args := s.cohort(sampleSQL, c, limit)
+	rows, err := s.pool.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, translate(err, "sample a cohort")
 	}

@@ -28,27 +28,27 @@ func TestSavePlansKeepsWhatIsFurther(t *testing.T) {
 		t.Errorf("%d entries of history", n)
 	}
 	b.reserve(planned, noon)
-	b.plan(again2(planned, lifecycle.TouchPlanned)) // a late plan does not undo a reservation
+	b.plan(as(planned, lifecycle.TouchPlanned)) // a late plan does not undo a reservation
 	if s := b.state(planned); s != lifecycle.TouchReserved {
 		t.Fatalf("planned over reserved: %s", s)
 	}
-	b.plan(again2(planned, lifecycle.TouchDeferred)) // but a reservation may be given back
+	b.plan(as(planned, lifecycle.TouchDeferred)) // but a reservation may be given back
 	if s, held := b.state(planned), query[bool](b, "select reserved_at is not null from touches"); s != lifecycle.TouchDeferred || held {
 		t.Fatalf("deferred after reserved: %s, slot held: %v", s, held)
 	}
 	b.send(planned, noon)
 	for _, state := range []lifecycle.TouchState{lifecycle.TouchPlanned, lifecycle.TouchBlocked, lifecycle.TouchDeferred} {
-		b.plan(again2(planned, state))
+		b.plan(as(planned, state))
 		if s := b.state(planned); s != lifecycle.TouchAccepted {
 			t.Fatalf("%s over accepted: %s", state, s)
 		}
 	}
-	err = b.SavePlans(t.Context(), []ledger.Plan{{Touch: again2(planned, lifecycle.TouchSending), At: noon}}, nil)
+	err = b.SavePlans(t.Context(), []ledger.Plan{{Touch: as(planned, lifecycle.TouchSending), At: noon}}, nil)
 	wantCode(t, err, lifecycle.Invalid)
 	b.verified()
 }
 
-func again2(t lifecycle.Touch, state lifecycle.TouchState) lifecycle.Touch {
+func as(t lifecycle.Touch, state lifecycle.TouchState) lifecycle.Touch {
 	t.State, t.Reason = state, "again"
 	return t
 }

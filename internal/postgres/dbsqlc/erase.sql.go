@@ -99,7 +99,8 @@ func (q *Queries) EraseProfile(ctx context.Context, arg EraseProfileParams) (int
 }
 
 const eraseProviderDetails = `-- name: EraseProviderDetails :exec
-update provider_events p set detail = '' from touches t where t.customer_id = $1 and p.touch_id = t.id
+update provider_events p set detail = '' from journey_runs r join touches t on t.run_id = r.id
+where r.customer_id = $1 and p.touch_id = t.id
 `
 
 func (q *Queries) EraseProviderDetails(ctx context.Context, id string) error {

@@ -23,7 +23,8 @@ update orders set first_item = '', coupon = '' where customer_id = @id;
 delete from event_outbox where customer_id = @id;
 
 -- name: EraseProviderDetails :exec
-update provider_events p set detail = '' from touches t where t.customer_id = @id and p.touch_id = t.id;
+update provider_events p set detail = '' from journey_runs r join touches t on t.run_id = r.id
+where r.customer_id = @id and p.touch_id = t.id;
 
 -- name: EraseRuns :exec
 -- Running ones end when their workflow sees the erasure.

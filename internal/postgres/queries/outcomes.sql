@@ -5,7 +5,7 @@ select b.dedupe_key, coalesce(t.id, p.id), b.provider_id, b.kind, b.machine, b.s
 from jsonb_populate_recordset(null::provider_events, @batch::jsonb) b
 left join touches t on t.id = b.touch_id
 left join lateral (
-    select o.id from touches o where t.id is null and b.provider_id <> '' and o.provider_id = b.provider_id
+    select o.id from touches o where t.id is null and o.provider_id <> '' and o.provider_id = b.provider_id
     order by o.id limit 1
 ) p on true
 order by b.dedupe_key

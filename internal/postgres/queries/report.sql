@@ -158,13 +158,14 @@ and d.at >= @since::timestamptz and d.at < @until::timestamptz
 group by 1, 2 order by 1, 2;
 
 -- name: ReportResponses :many
--- About touches sent in the period, as far as reported by its end.
+-- Opens and clicks of touches sent in the period, as far as reported by its end.
 select p.kind, p.machine, count(*)::int as touches,
     count(*) filter (where p.state in ('delivered', 'complained'))::int as delivered, sum(p.n)::int as reports
 from (
     select e.kind, e.machine, e.touch_id, t.state, count(*) as n
     from provider_events e join touches t on t.id = e.touch_id
-    where e.at < @until::timestamptz and touch_holds_slot(t.state) and t.state <> 'reserved'
+    where e.kind in ('opened', 'clicked') and e.at < @until::timestamptz
+    and touch_holds_slot(t.state) and t.state <> 'reserved'
     and coalesce(t.sent_at, t.sending_at, t.planned_at) >= @since::timestamptz
     and coalesce(t.sent_at, t.sending_at, t.planned_at) < @until::timestamptz
     group by e.kind, e.machine, e.touch_id, t.state
