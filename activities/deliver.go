@@ -37,8 +37,9 @@ type shipment struct {
 
 // deliver re-judges each touch on fresh rows, reserves, sends and settles those
 // that may go, and walks every run on. It also says how many touches the
-// provider took, or may have taken.
-func (j *Journeys) deliver(ctx context.Context, in []DeliverInput) (next []Next, sent int, err error) {
+// provider took, or may have taken. judged may hold messages that the same
+// activity has just rendered and allowed.
+func (j *Journeys) deliver(ctx context.Context, in []DeliverInput, judged map[lifecycle.TouchID]judgement) (next []Next, sent int, err error) {
 	if len(in) == 0 {
 		return nil, 0, nil
 	}
@@ -50,6 +51,7 @@ func (j *Journeys) deliver(ctx context.Context, in []DeliverInput) (next []Next,
 	if err != nil {
 		return nil, 0, err
 	}
+	t.judged = judged
 	var ready []*shipment
 	for i, p := range t.passages {
 		s, err := p.clear(ctx, in[i].TouchID)
@@ -111,11 +113,11 @@ func (p *passage) clear(ctx context.Context, id lifecycle.TouchID) (*shipment, e
 	if !known || step.Touch == nil {
 		return nil, lifecycle.Errorf(lifecycle.Conflict, "journey %s v%d has no touch step %q: move the run with `touchstone journey migrate`", p.def.Name, p.sit.Run.Version, p.progress.Step)
 	}
-	creative, err := p.Creatives.Creative(ctx, t.CreativeID)
+	creative, err := p.creative(ctx, t.Slot, t.CreativeID)
 	if err != nil {
 		return nil, err
 	}
-	if creative.Status != lifecycle.CreativeApproved || creative.ContentHash() != t.Content {
+	if creative.Status != lifecycle.CreativeApproved || p.hash(creative) != t.Content {
 		_, err := p.close(*t, lifecycle.TouchBlocked, "the copy is no longer the approved one", lifecycle.Decision{}, lifecycle.Verdict{})
 		return nil, err
 	}

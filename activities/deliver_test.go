@@ -28,7 +28,7 @@ func TestDeliverSendsOnceAndGoesOn(t *testing.T) {
 	message := f.provider.messages[0]
 	equal(t, "to", message.To, "c-1@mail.example")
 	equal(t, "from", message.From, f.Brand.Sender.Email)
-	equal(t, "unsubscribe", message.UnsubscribeURL, "https://shop.example/u/c-1-email")
+	equal(t, "unsubscribe", message.UnsubscribeURL, links{}.Unsubscribe("c-1", lifecycle.Email))
 	if !strings.Contains(message.Text, "Ada") || !strings.Contains(message.Text, f.Brand.Sender.PostalAddress) {
 		t.Errorf("the text lacks name or address:\n%s", message.Text)
 	}

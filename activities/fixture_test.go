@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -280,7 +281,7 @@ func (s *starter) WakeCampaigns(_ context.Context, names []string, _ string) err
 type links struct{}
 
 func (links) Unsubscribe(customer lifecycle.CustomerID, c lifecycle.Channel) string {
-	return "https://shop.example/u/" + string(customer) + "-" + string(c)
+	return "https://shop.example/u/" + base64.RawURLEncoding.EncodeToString([]byte(string(customer)+" "+string(c)))
 }
 
 // season is a scale on which a day takes two seconds.

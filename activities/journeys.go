@@ -43,11 +43,11 @@ type Journeys struct {
 // plans the next touch. Repeating it is harmless.
 func (j *Journeys) Prepare(ctx context.Context, in Step) (Next, error) {
 	in.Now = late(ctx, in.Now)
-	next, err := j.advance(ctx, []Step{in})
+	t, err := j.advance(ctx, []Step{in})
 	if err != nil {
 		return Next{}, fail(err)
 	}
-	return next[0], nil
+	return t.next()[0], nil
 }
 
 // Deliver sends one planned touch, or records why not, and says what the run
@@ -56,7 +56,7 @@ func (j *Journeys) Prepare(ctx context.Context, in Step) (Next, error) {
 func (j *Journeys) Deliver(ctx context.Context, in DeliverInput) (Next, error) {
 	defer alive(ctx)()
 	in.Now = late(ctx, in.Now)
-	next, _, err := j.deliver(ctx, []DeliverInput{in})
+	next, _, err := j.deliver(ctx, []DeliverInput{in}, nil)
 	if err != nil {
 		return Next{}, fail(err)
 	}
@@ -73,7 +73,7 @@ func late(ctx context.Context, now time.Time) time.Time {
 }
 
 // advance walks each run to its next blocking step and stores what it found.
-func (j *Journeys) advance(ctx context.Context, steps []Step) ([]Next, error) {
+func (j *Journeys) advance(ctx context.Context, steps []Step) (*table, error) {
 	table, err := j.open(ctx, steps)
 	if err != nil {
 		return nil, err
@@ -83,8 +83,5 @@ func (j *Journeys) advance(ctx context.Context, steps []Step) ([]Next, error) {
 			return nil, err
 		}
 	}
-	if err := table.save(ctx); err != nil {
-		return nil, err
-	}
-	return table.next(), nil
+	return table, table.save(ctx)
 }

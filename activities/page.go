@@ -2,7 +2,11 @@ package activities
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
@@ -36,8 +40,13 @@ type PageResult struct {
 	NextDue time.Time `json:"next_due,omitzero"`
 }
 
-// pageBatch is how many runs are read, judged and stored at once.
-const pageBatch = 250
+const (
+	// pageBatch is how many runs are read, judged and stored at once.
+	pageBatch = 125
+	// pageParallel is how many batches of a page are under way at once: while
+	// one waits for the database or the provider, another one renders.
+	pageParallel = 4
+)
 
 // SendPage works through up to Limit due runs of a campaign: prepare, guard,
 // reserve, deliver, settle, as for a single run. Runs that have to wait for
@@ -48,21 +57,42 @@ func (j *Journeys) SendPage(ctx context.Context, in PageInput) (PageResult, erro
 	in.Now = late(ctx, in.Now)
 	var result PageResult
 	for result.Seen < in.Limit && result.Held == 0 {
-		runs, err := j.Due.DueRuns(ctx, in.Campaign, in.Now, min(pageBatch, in.Limit-result.Seen))
+		runs, err := j.Due.DueRuns(ctx, in.Campaign, in.Now, min(pageParallel*pageBatch, in.Limit-result.Seen))
 		if err != nil {
 			return result, fail(err)
 		}
 		if len(runs) == 0 {
 			break
 		}
-		if err := j.page(ctx, runs, in.Now, &result); err != nil {
+		if err := j.batches(ctx, runs, in.Now, &result); err != nil {
 			return result, fail(err)
 		}
-		result.Seen += len(runs)
 	}
 	var err error
 	result.NextDue, result.Pending, err = j.Due.NextDue(ctx, in.Campaign)
 	return result, fail(err)
+}
+
+// batches takes runs as far as they go now, in batches side by side. One that
+// fails does not stop the others: a call to the provider that is cut off would
+// leave its touch unconfirmed.
+func (j *Journeys) batches(ctx context.Context, runs []ledger.Run, now time.Time, result *PageResult) error {
+	var mu sync.Mutex
+	var group errgroup.Group
+	for batch := range slices.Chunk(runs, pageBatch) {
+		group.Go(func() error {
+			part := PageResult{Seen: len(batch)}
+			err := j.page(ctx, batch, now, &part)
+			mu.Lock()
+			defer mu.Unlock()
+			result.Seen += part.Seen
+			result.Sent += part.Sent
+			result.Durable += part.Durable
+			result.Held += part.Held
+			return err
+		})
+	}
+	return group.Wait()
 }
 
 // page takes one batch of runs as far as it goes now.
@@ -71,19 +101,19 @@ func (j *Journeys) page(ctx context.Context, runs []ledger.Run, now time.Time, r
 	for i, r := range runs {
 		steps[i] = Step{RunID: r.ID, Now: now}
 	}
-	next, err := j.advance(ctx, steps)
+	prepared, err := j.advance(ctx, steps)
 	if err != nil {
 		return err
 	}
 	at := map[lifecycle.RunID]Next{}
 	var due []DeliverInput
-	for i, n := range next {
+	for i, n := range prepared.next() {
 		at[runs[i].ID] = n
 		if n.Action == ActionDeliver && !n.At.After(now) {
 			due = append(due, DeliverInput{Step: steps[i], TouchID: n.TouchID})
 		}
 	}
-	next, sent, err := j.deliver(ctx, due)
+	next, sent, err := j.deliver(ctx, due, prepared.judgements())
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,8 @@ type passage struct {
 	planned  []ledger.Record
 	ended    []ledger.Record
 	asks     []ask // reviews to open once the plans are stored
+
+	judgement judgement // of the touch that was planned and allowed, if any
 }
 
 // walk moves the run to its next blocking step and sets next.
@@ -112,8 +114,13 @@ func (p *passage) due(at time.Time) {
 	}
 }
 
-// idle takes a pending run out of its campaign's hands until somebody decides.
-func (p *passage) idle() { p.due(time.Time{}) }
+// idle leaves a pending run to the person who has to decide. The page looks
+// again after a while: a crash may have come between the plan and its review.
+func (p *passage) idle() { p.due(p.now.Add(undecided)) }
+
+// undecided is how long a pending run waits for a person before it is looked at
+// again.
+const undecided = 24 * time.Hour
 
 // over reports why the journey is over for this customer, "" if it is not, and
 // the instant of the goal if that is the reason.

@@ -421,7 +421,7 @@ func TestRunOnAVersionWithoutItsStepSaysSo(t *testing.T) {
 
 func TestPrepareAfterACrash(t *testing.T) {
 	t.Parallel()
-	for _, method := range []string{"SavePlans", "MoveRuns", "OpenReview"} {
+	for _, method := range []string{"SavePlans", "OpenReview"} {
 		f := newFixture(t, oneTouch)
 		f.Policy.Review.Share = 1
 		f.store.failing[method] = errCrash

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"touchstone/agents"
@@ -19,8 +20,22 @@ type table struct {
 	controls  []ledger.Control
 	evidence  agents.Evidence
 	creatives map[string][]lifecycle.Creative // by slot
+	hashes    map[lifecycle.CreativeID]string // content hashes worked out so far
+	judged    map[lifecycle.TouchID]judgement // of the same activity's preparation, or nil
 	sent      int                             // touches the provider took, or may have taken
 }
+
+// judgement is a touch's message that the guardrails allowed, as rendered by
+// the preparation of the same page.
+type judgement struct {
+	message lifecycle.Message
+	content string    // hash of the creative it was rendered from
+	at      time.Time // real instant
+}
+
+// judgementLife is how long a judgement spares the delivery that follows in the
+// same activity from rendering and reading the very same copy again.
+const judgementLife = time.Minute
 
 // open reads the runs of a batch and everything shared by them.
 func (j *Journeys) open(ctx context.Context, steps []Step) (*table, error) {
@@ -35,7 +50,7 @@ func (j *Journeys) open(ctx context.Context, steps []Step) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &table{Journeys: j, creatives: map[string][]lifecycle.Creative{}}
+	t := &table{Journeys: j, creatives: map[string][]lifecycle.Creative{}, hashes: map[lifecycle.CreativeID]string{}}
 	var slots []string
 	for i, sit := range situations {
 		def, err := j.Definitions.Definition(ctx, sit.Run.Journey, sit.Run.Version)
@@ -76,9 +91,16 @@ func (t *table) save(ctx context.Context) error {
 	var planned, moved []ledger.Record
 	var progress []ledger.Progress
 	for _, p := range t.passages {
-		plans = append(plans, p.plans...)
-		planned = append(planned, p.planned...)
-		if p.moved {
+		switch {
+		case len(p.plans) > 0:
+			// With the place where the run ends up: a crash must not leave a
+			// planned touch behind in a run that is not due.
+			for i := range p.plans {
+				p.plans[i].Progress = p.progress
+			}
+			plans = append(plans, p.plans...)
+			planned = append(planned, slices.Concat(p.planned, p.ended)...)
+		case p.moved:
 			progress = append(progress, p.progress)
 			moved = append(moved, p.ended...)
 		}
@@ -157,4 +179,36 @@ func (p *passage) zone() *time.Location {
 		return zone
 	}
 	return time.UTC
+}
+
+// creative returns a creative as it stood when the table was opened.
+func (t *table) creative(ctx context.Context, slot string, id lifecycle.CreativeID) (lifecycle.Creative, error) {
+	for _, c := range t.creatives[slot] {
+		if c.ID == id {
+			return c, nil
+		}
+	}
+	return t.Creatives.Creative(ctx, id) // the journey has moved on to another slot
+}
+
+// hash is the content hash of a creative of this table.
+func (t *table) hash(c lifecycle.Creative) string {
+	known := t.hashes[c.ID]
+	if known == "" {
+		known = c.ContentHash()
+		t.hashes[c.ID] = known
+	}
+	return known
+}
+
+// judgements are the messages that are allowed to go out, for the delivery
+// that follows in the same activity.
+func (t *table) judgements() map[lifecycle.TouchID]judgement {
+	all := map[lifecycle.TouchID]judgement{}
+	for _, p := range t.passages {
+		if p.judgement.message.TouchID != "" {
+			all[p.judgement.message.TouchID] = p.judgement
+		}
+	}
+	return all
 }

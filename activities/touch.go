@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -90,11 +91,14 @@ func (p *passage) planTouch(step journey.Step) (blocked bool, err error) {
 		return false, lifecycle.Errorf(lifecycle.Internal, "agent %s chose creative %s, which is not among the approved ones", decision.Agent, chosen.CreativeID)
 	}
 	creative := creatives[i]
-	touch.Channel, touch.CreativeID, touch.Content, touch.OfferID = chosen.Channel, creative.ID, creative.ContentHash(), chosen.OfferID
+	touch.Channel, touch.CreativeID, touch.Content, touch.OfferID = chosen.Channel, creative.ID, p.hash(creative), chosen.OfferID
 	touch.Cost = p.Brand.Costs.PerTouch[chosen.Channel]
-	verdict, _, err := p.judge(step, touch, creative, guardrails.Preparing, false)
+	verdict, message, err := p.judge(step, touch, creative, guardrails.Preparing, false)
 	if err != nil {
 		return false, err
+	}
+	if verdict.Outcome == lifecycle.Allow {
+		p.judgement = judgement{message: message, content: touch.Content, at: time.Now()}
 	}
 	return p.settle(step, touch, decision, verdict)
 }

@@ -54,6 +54,9 @@ func (d *Dispatcher) enter(ctx context.Context, j current, event lifecycle.Event
 	def := j.definition
 	if def.Entry.When != nil {
 		profile, err := d.Store.Profile(ctx, event.CustomerID)
+		if lifecycle.CodeOf(err) == lifecycle.NotFound {
+			return nil // erased since
+		}
 		if err != nil {
 			return err
 		}
@@ -77,6 +80,9 @@ func (d *Dispatcher) enter(ctx context.Context, j current, event lifecycle.Event
 		entry.NotSince = event.At.Add(-def.Reentry.After)
 	}
 	run, _, err := d.Store.Enter(ctx, entry)
+	if lifecycle.CodeOf(err) == lifecycle.NotFound {
+		return nil // erased since
+	}
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (a *app) reviewList() *cobra.Command {
 		Use:   "list",
 		Short: "List what waits for a person, most urgent first",
 		Long: "Lists the reviews that wait for a person, those due first on top. OVERDUE marks those that have\n" +
-			"waited longer than the configured time.",
+			"waited longer than the configured time, ESCALATED those that waited even longer.",
 		Example: "  touchstone review list\n  touchstone review list --all",
 		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -69,7 +69,7 @@ func (a *app) reviewList() *cobra.Command {
 					}
 					lines = append(lines, reviewLineOf(item, creative, time.Now()))
 				}
-				return a.print(lines, func() { a.showReviews(lines, all) })
+				return a.print(lines, func() { a.showReviews(lines) })
 			})
 		},
 	}
@@ -87,36 +87,33 @@ func reviewLineOf(item lifecycle.ReviewItem, c lifecycle.Creative, now time.Time
 	}
 }
 
-func (a *app) showReviews(lines []reviewLine, all bool) {
+func (a *app) showReviews(lines []reviewLine) {
 	if len(lines) == 0 {
 		a.say("nothing waits for a person")
 		return
 	}
-	header := []string{"id", "what", "slot", "channel", "offer", "author", "age", "waiting", "due"}
-	if all {
-		header = append(header, "status")
-	}
 	var rows [][]string
 	overdue := 0
 	for _, l := range lines {
-		due := "in " + age(time.Until(l.DueAt))
+		state := "in " + age(time.Until(l.DueAt))
 		switch {
 		case l.Status != lifecycle.ReviewAwaiting:
-			due = "-"
+			state = string(l.Status)
+		case l.Overdue && l.Escalated:
+			state = "ESCALATED"
 		case l.Overdue:
-			due = "OVERDUE"
+			state = "OVERDUE"
+		}
+		if l.Overdue {
 			overdue++
 		}
-		if l.Escalated && l.Overdue {
-			due += ", escalated"
+		what := string(l.Channel) + " copy"
+		if l.Kind == lifecycle.ReviewTouch {
+			what = string(l.Channel) + " touches"
 		}
-		row := []string{ending(l.ID), string(l.Kind), cut(l.Slot, 24), string(l.Channel), orDash(l.Offer), cut(orDash(l.Author), 14), age(time.Since(l.OpenedAt)), count(l.Waiting), due}
-		if all {
-			row = append(row, string(l.Status))
-		}
-		rows = append(rows, row)
+		rows = append(rows, []string{ending(l.ID), what, cut(l.Slot, 22), orDash(l.Offer), cut(orDash(strings.TrimPrefix(l.Author, "model ")), 12), age(time.Since(l.OpenedAt)), count(l.Waiting), state})
 	}
-	a.table(header, rows)
+	a.table([]string{"id", "what", "slot", "offer", "author", "age", "waiting", "due"}, rows)
 	if overdue > 0 {
 		a.say("\n%s overdue", many(overdue, "is", "are"))
 	}

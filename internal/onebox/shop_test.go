@@ -96,17 +96,40 @@ steps:
     touch: {slot: suite/note, brief: Say hello.}
 `
 
+// suite is a journey whose copy most tests share.
+const suite = `entry: {event: "Did {name}"}
+steps:
+  - id: note
+    touch: {slot: suite/note, brief: Say hello.}
+  - id: second
+    touch: {slot: suite/second, brief: Say what is new.}
+  - id: third
+    touch: {slot: suite/third, brief: Say what others like.}
+  - id: receipt
+    touch: {slot: suite/receipt, class: transactional, brief: Confirm what was ordered.}
+`
+
 var copyReady sync.Once
 
-// approvedCopy makes sure that the slot suite/note, which most tests share, has
-// copy that a person approved.
+// approvedCopy makes sure that the slots of suite have copy that a person
+// approved.
 func (h *house) approvedCopy(t *testing.T) {
 	t.Helper()
 	copyReady.Do(func() {
-		_, err := h.plane.ApplyJourney(t.Context(), "suite.yaml", journeySource("suite", triggered), "maria")
+		_, err := h.plane.ApplyJourney(t.Context(), "suite.yaml", journeySource("suite", suite), "maria")
 		must(t, err)
-		h.approveAll(t, "suite")
+		h.reviewed(t, "suite", 4)
 	})
+}
+
+// reviewed approves n creatives of a journey as they come into review.
+func (h *house) reviewed(t *testing.T, journey string, n int) {
+	t.Helper()
+	eventually(t, 30*time.Second, say("copy in review"), func() (bool, error) {
+		items, err := h.inReview(t, journey)
+		return len(items) >= n, err
+	})
+	h.approveAll(t, journey)
 }
 
 // approveAll approves the copy of a journey as soon as it is in review.
@@ -127,17 +150,22 @@ func (h *house) approveAll(t *testing.T, journey string) {
 func (h *house) awaiting(t *testing.T, journey string) []lifecycle.ReviewItem {
 	t.Helper()
 	var found []lifecycle.ReviewItem
-	eventually(t, 30*time.Second, say("a review for "+journey), func() (bool, error) {
-		items, err := h.Store.Reviews(t.Context(), lifecycle.ReviewAwaiting, 200)
-		found = nil
-		for _, item := range items {
-			if item.Journey == journey {
-				found = append(found, item)
-			}
-		}
+	eventually(t, 30*time.Second, say("a review for "+journey), func() (_ bool, err error) {
+		found, err = h.inReview(t, journey)
 		return len(found) > 0, err
 	})
 	return found
+}
+
+func (h *house) inReview(t *testing.T, journey string) (found []lifecycle.ReviewItem, err error) {
+	t.Helper()
+	items, err := h.Store.Reviews(t.Context(), lifecycle.ReviewAwaiting, 500)
+	for _, item := range items {
+		if item.Journey == journey {
+			found = append(found, item)
+		}
+	}
+	return found, err
 }
 
 // campaign starts a campaign of the same name as its journey.

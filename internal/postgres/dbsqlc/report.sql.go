@@ -250,7 +250,8 @@ select p.kind, p.machine, count(*)::int as touches,
 from (
     select e.kind, e.machine, e.touch_id, t.state, count(*) as n
     from provider_events e join touches t on t.id = e.touch_id
-    where e.at < $1::timestamptz and touch_holds_slot(t.state) and t.state <> 'reserved'
+    where e.kind in ('opened', 'clicked') and e.at < $1::timestamptz
+    and touch_holds_slot(t.state) and t.state <> 'reserved'
     and coalesce(t.sent_at, t.sending_at, t.planned_at) >= $2::timestamptz
     and coalesce(t.sent_at, t.sending_at, t.planned_at) < $1::timestamptz
     group by e.kind, e.machine, e.touch_id, t.state
@@ -270,7 +271,7 @@ type ReportResponsesRow struct {
 	Reports   int32  `json:"reports"`
 }
 
-// About touches sent in the period, as far as reported by its end.
+// Opens and clicks of touches sent in the period, as far as reported by its end.
 func (q *Queries) ReportResponses(ctx context.Context, arg ReportResponsesParams) ([]ReportResponsesRow, error) {
 	rows, err := q.db.Query(ctx, reportResponses, arg.Until, arg.Since)
 	if err != nil {
