@@ -25,7 +25,7 @@ func title(item lifecycle.ReviewItem, c lifecycle.Creative) string {
 // markdown is the page a reviewer reads in the Temporal UI. Copy stands in
 // code spans and block quotes, so that nothing in it is taken for markup.
 func (r *Reviews) markdown(item lifecycle.ReviewItem, c lifecycle.Creative) (string, error) {
-	parts, err := r.Renderer.Render(c, r.sample(c, r.Now()))
+	parts, err := r.Preview(c)
 	if err != nil {
 		return "", err
 	}
@@ -94,6 +94,11 @@ func (r *Reviews) zone() *time.Location {
 
 // nobody is the customer id in links of previews.
 const nobody lifecycle.CustomerID = "00000000-0000-0000-0000-000000000000"
+
+// Preview renders copy as a made-up customer would read it.
+func (r *Reviews) Preview(c lifecycle.Creative) (lifecycle.Parts, error) {
+	return r.Renderer.Render(c, r.sample(c, r.Now()))
+}
 
 // Objections judges copy as the guardrails will, rendered for the made-up
 // customer.

@@ -242,9 +242,25 @@ func (t *table) send(ctx context.Context, chunk []*shipment) error {
 			t.sent++
 		}
 	}
-	// The provider has answered: record it even when the activity is being
-	// cancelled, or the touch would stay unconfirmed for nothing.
-	return t.Ledger.Settle(context.WithoutCancel(ctx), settlements, nil)
+	return t.record(ctx, settlements)
+}
+
+// recordFor is how long answers wait for a database that restarts, in all.
+const recordFor = 12 * time.Second
+
+// record stores what the provider answered, even when the activity is being
+// cancelled or the database restarts: an answer that gets lost would leave its
+// touch unconfirmed for nothing.
+func (t *table) record(ctx context.Context, settlements []ledger.Settlement) error {
+	ctx = context.WithoutCancel(ctx)
+	for waited, wait := time.Duration(0), 100*time.Millisecond; ; wait *= 2 {
+		err := t.Ledger.Settle(ctx, settlements, nil)
+		if lifecycle.CodeOf(err) != lifecycle.Unavailable || waited > recordFor {
+			return err
+		}
+		time.Sleep(wait)
+		waited += wait
+	}
 }
 
 // answer turns a provider's answer into the touch's settlement.

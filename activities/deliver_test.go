@@ -150,6 +150,18 @@ func TestDeliverAfterACrash(t *testing.T) {
 	}
 }
 
+// The provider has the message: a database that restarts must not turn its
+// answer into doubt.
+func TestDeliverRecordsTheAnswerWhenTheDatabaseRestarts(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, oneTouch)
+	touch := f.planned().TouchID
+	f.store.failing["Settle"] = lifecycle.Errorf(lifecycle.Unavailable, "the database is restarting")
+	f.wantEnd(f.deliver(touch, noon), "completed")
+	f.wantTouch("nudge", lifecycle.TouchAccepted, "")
+	f.wantSent(1)
+}
+
 // A run whose attempt died in the call must not be looked at as if the touch
 // could go out again.
 func TestPrepareAfterACrashInTheCall(t *testing.T) {

@@ -372,7 +372,7 @@ func (c *campaign) show(ctx workflow.Context) {
 		text += fmt.Sprintf("\n%d creatives wait for a reviewer.\n", s.Waiting)
 	}
 	for _, slot := range s.Missing {
-		text += fmt.Sprintf("\nNo usable copy for %s: write some with `touchstone creative write`.\n", slot)
+		text += fmt.Sprintf("\nNo usable copy for %s: `touchstone journey apply` writes it and puts it into review.\n", slot)
 	}
 	if s.Note != "" {
 		text += "\n" + s.Note + "\n"

@@ -204,6 +204,9 @@ func TestReviewExpiryIsTriedAgainWhenItWasRefused(t *testing.T) {
 	}
 	x := d.run(t, nil)
 	equal(t, "status", end[workflows.ReviewResult](x).Status, lifecycle.ReviewExpired)
+	for i, decided := range inputs[activities.DecideInput](d.fakes, "Decide") {
+		equal(t, fmt.Sprintf("instant of attempt %d", i+1), decided.At, start.Add(day+time.Duration(i)*time.Minute))
+	}
 	equal(t, "attempts", refusals, 3)
 }
 

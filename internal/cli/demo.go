@@ -35,7 +35,7 @@ func (a *app) demo() *cobra.Command {
 			"touch earned against the holdout. The vendors are stand-ins on this machine; the customers\n" +
 			"are simulated by a documented, seeded model.",
 		Example: "  touchstone demo\n  touchstone demo --keep --people 500 --weeks 4 --speed 1d=5s",
-		Args:    cobra.NoArgs,
+		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			factor, err := clock.ParseSpeed(speed)
 			if err != nil || factor == 0 {
@@ -92,7 +92,7 @@ func (a *app) dev() *cobra.Command {
 			"gateway and a worker. Ctrl-C stops all of it; data survive a restart unless --fresh is given.\n" +
 			"Commands in a second terminal find it by themselves.",
 		Example: "  touchstone dev\n  touchstone dev --fresh",
-		Args:    cobra.NoArgs,
+		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			options, closeLog, err := a.boxOptions(a.data, fresh)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/operatorservice/v1"
@@ -83,7 +84,7 @@ func (a *app) searchAttributes(ctx context.Context, c config.Config, result *mig
 	if err != nil {
 		return lifecycle.Errorf(lifecycle.Invalid, "%w", err)
 	}
-	connection, err := dialTemporal(ctx, c, log)
+	connection, err := dialTemporal(ctx, c, prometheus.NewRegistry(), log)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 	temporallog "go.temporal.io/sdk/log"
 
@@ -20,7 +21,6 @@ import (
 	"touchstone/internal/onebox"
 	"touchstone/internal/postgres"
 	"touchstone/internal/telemetry"
-	"touchstone/worker"
 )
 
 // session is what a command works with: configuration, store, business clock.
@@ -31,6 +31,8 @@ type session struct {
 	brand  *brand.Brand
 	policy *guardrails.Policy
 	log    *slog.Logger
+
+	metrics *prometheus.Registry
 }
 
 // stackFile is where `touchstone dev` says how to reach what it started.
@@ -65,7 +67,7 @@ func (a *app) open(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{config: c}
+	s := &session{config: c, metrics: prometheus.NewRegistry()}
 	if s.log, err = telemetry.NewLogger(a.Err, a.level(c), c.LogFormat); err != nil {
 		return nil, lifecycle.Errorf(lifecycle.Invalid, "%w", err)
 	}
@@ -119,14 +121,15 @@ func (s *session) close() { s.store.Close() }
 
 // dial connects to Temporal.
 func (s *session) dial(ctx context.Context) (client.Client, error) {
-	return dialTemporal(ctx, s.config, s.log)
+	return dialTemporal(ctx, s.config, s.metrics, s.log)
 }
 
 // dialTemporal connects to the configured cluster: a plain one, Temporal Cloud
 // with an API key, or one with mTLS.
-func dialTemporal(ctx context.Context, c config.Config, log *slog.Logger) (client.Client, error) {
+func dialTemporal(ctx context.Context, c config.Config, metrics *prometheus.Registry, log *slog.Logger) (client.Client, error) {
 	options := client.Options{
 		HostPort: c.Temporal.Address, Namespace: c.Temporal.Namespace, Logger: temporallog.NewStructuredLogger(log),
+		MetricsHandler: telemetry.NewTemporalMetrics(metrics),
 	}
 	tlsConfig, err := c.Temporal.TLSConfig()
 	if err != nil {
@@ -141,11 +144,6 @@ func dialTemporal(ctx context.Context, c config.Config, log *slog.Logger) (clien
 		return nil, lifecycle.Errorf(lifecycle.Unavailable, "temporal at %s does not answer: %w", c.Temporal.Address, err)
 	}
 	return connection, nil
-}
-
-// starter wakes and starts workflows on behalf of a command.
-func (s *session) starter(c client.Client) *worker.Starter {
-	return &worker.Starter{Client: c, Scale: s.clock.Scale, Review: s.config.Review}
 }
 
 // customer finds a customer by our id, the brand's id, or e-mail address.

@@ -22,7 +22,7 @@ func (a *app) report() *cobra.Command {
 			"and incremental with its interval, every guardrail's count, reviews, and the proofs of ledger and\n" +
 			"decision log. Without --from and --to: the last four weeks.",
 		Example: "  touchstone report\n  touchstone report --from 2026-03-02 --to 2026-05-25 --html season.html",
-		Args:    cobra.NoArgs,
+		Args:    takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			s, err := a.open(ctx)

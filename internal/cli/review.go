@@ -223,7 +223,7 @@ func (a *app) quote(p lifecycle.Parts) {
 	}
 	for line := range strings.Lines(strings.TrimSpace(p.Text)) {
 		for part := range strings.SplitSeq(wrap(line, 4), "\n") {
-			a.say("  | %s", strings.TrimSpace(part))
+			a.say("%s", strings.TrimRight("  | "+strings.TrimSpace(part), " "))
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (a *app) serve() *cobra.Command {
 			}
 			defer connection.Close()
 			doors, err := onebox.NewGateway(onebox.GatewayOptions{
-				Config: s.config, Store: s.store, Temporal: connection, Brand: s.brand, Clock: s.clock, Log: s.log,
+				Config: s.config, Store: s.store, Temporal: connection, Brand: s.brand, Clock: s.clock, Metrics: s.metrics, Log: s.log,
 			})
 			if err != nil {
 				return err

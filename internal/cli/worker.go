@@ -1,9 +1,15 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"strings"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/onebox"
@@ -47,9 +53,29 @@ func (a *app) worker() *cobra.Command {
 				return err
 			}
 			a.note("worker on %s, namespace %s; Ctrl-C stops it", s.config.Temporal.Address, s.config.Temporal.Namespace)
-			return w.Run(ctx)
+			group, ctx := errgroup.WithContext(ctx)
+			group.Go(func() error { return w.Run(ctx) })
+			group.Go(func() error { return s.serveMetrics(ctx) })
+			return group.Wait()
 		},
 	}
+}
+
+// serveMetrics serves the worker's metrics where the configuration says, until
+// ctx ends.
+func (s *session) serveMetrics(ctx context.Context) error {
+	if s.config.MetricsListen == "" {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics, promhttp.HandlerOpts{}))
+	server := &http.Server{Addr: s.config.MetricsListen, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // ends ListenAndServe, which reports
+	defer stop()
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return lifecycle.Errorf(lifecycle.Unavailable, "metrics on %s: %w: set TOUCHSTONE_METRICS_LISTEN to a free address", s.config.MetricsListen, err)
+	}
+	return nil
 }
 
 // validate refuses a configuration that a service cannot work with.

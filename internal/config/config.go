@@ -30,8 +30,11 @@ type Config struct {
 	GlobalHoldout float64 `yaml:"global_holdout"`
 	// AttributionWindow is how long after a touch an order is credited to it.
 	AttributionWindow time.Duration `yaml:"attribution_window"`
-	LogLevel          string        `yaml:"log_level"` // debug, info, warn, error
-	LogFormat         string        `yaml:"log_format"`
+	// MetricsListen is where a worker serves /metrics; empty = nowhere. The
+	// gateway serves its own.
+	MetricsListen string `yaml:"metrics_listen"`
+	LogLevel      string `yaml:"log_level"` // debug, info, warn, error
+	LogFormat     string `yaml:"log_format"`
 }
 
 // Temporal says how to reach the cluster.
@@ -146,6 +149,7 @@ func (c *Config) environment(lookup func(string) (string, bool)) error {
 		"OPENAI_MODEL":                  &c.OpenAI.Model,
 		"TOUCHSTONE_BRAND":              &c.BrandFile,
 		"TOUCHSTONE_POLICY":             &c.PolicyFile,
+		"TOUCHSTONE_METRICS_LISTEN":     &c.MetricsListen,
 		"TOUCHSTONE_LOG_LEVEL":          &c.LogLevel,
 		"TOUCHSTONE_LOG_FORMAT":         &c.LogFormat,
 	}

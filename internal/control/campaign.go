@@ -80,7 +80,8 @@ func (p *Plane) StartCampaign(ctx context.Context, in Campaign) (ledger.Campaign
 	return campaign, p.start(ctx, campaign, enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL)
 }
 
-// RampCampaign enlarges a campaign's share of its cohort.
+// RampCampaign enlarges a campaign's share of its cohort. A campaign that has
+// finished with its share is started again for the rest.
 func (p *Plane) RampCampaign(ctx context.Context, name string, ramp float64, by string) (workflows.CampaignState, error) {
 	var state workflows.CampaignState
 	if err := named(by); err != nil {
@@ -90,16 +91,37 @@ func (p *Plane) RampCampaign(ctx context.Context, name string, ramp float64, by 
 		WorkflowID: workflows.CampaignID(name), UpdateID: uuid.NewString(), UpdateName: workflows.UpdateRamp,
 		Args: []any{workflows.RampInput{Ramp: ramp, By: by}}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
-	if err != nil {
-		return state, engineError("campaign "+name, err)
-	}
-	if err := handle.Get(ctx, &state); err != nil {
-		return state, lifecycle.Errorf(lifecycle.Invalid, "campaign %s: %w", name, err)
+	switch err = engineError("campaign "+name, err); {
+	case lifecycle.CodeOf(err) == lifecycle.NotFound:
+		if err := p.restart(ctx, name, ramp); err != nil {
+			return state, err
+		}
+		state.Status = workflows.StatusPreflight
+	case err != nil:
+		return state, err
+	default:
+		if err := handle.Get(ctx, &state); err != nil {
+			return state, lifecycle.Errorf(lifecycle.Invalid, "campaign %s: %w", name, err)
+		}
 	}
 	if err := p.Store.SetCampaignRamp(ctx, name, ramp); err != nil {
 		return state, err
 	}
 	return state, p.log(ctx, "campaign.ramped", by, name, workflows.RampInput{Ramp: ramp, By: by})
+}
+
+// restart starts a finished campaign again with a larger share; who is enrolled
+// already stays as they are.
+func (p *Plane) restart(ctx context.Context, name string, ramp float64) error {
+	row, err := p.Store.Campaign(ctx, name)
+	if err != nil {
+		return err
+	}
+	if ramp <= row.Ramp || ramp > 1 {
+		return lifecycle.Errorf(lifecycle.Invalid, "campaign %s: ramp %v: give a share above the present %v and at most 1", name, ramp, row.Ramp)
+	}
+	row.Ramp = ramp
+	return engineError("campaign "+name, p.start(ctx, row, enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL))
 }
 
 // CampaignProgress asks a campaign how far it is.

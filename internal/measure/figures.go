@@ -113,8 +113,8 @@ type RuleCount struct {
 	Touches  int               `json:"touches"`  // to so many touches
 }
 
-// ResponseCount counts provider reports of one kind about touches sent in the
-// period, until its end. Machine is a mail proxy or scanner, not a person.
+// ResponseCount counts opens or clicks of touches sent in the period, as reported
+// by its end. Machine is a mail proxy or scanner, not a person.
 type ResponseCount struct {
 	Kind      ledger.OutcomeKind `json:"kind"`
 	Machine   bool               `json:"machine"`

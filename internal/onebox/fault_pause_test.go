@@ -29,10 +29,10 @@ func TestFaultPauseUnderLoad(t *testing.T) {
 		t.Helper()
 		must(t, h.plane.Control(t.Context(), ledger.Control{Scope: scope, Name: name, State: state, Reason: "a test of pauses", By: "maria"}))
 	}
-	for round := range 3 {
+	for round := range 2 {
 		set(ledger.ControlPaused, ledger.ScopeJourney, page)
 		set(ledger.ControlHalted, ledger.ScopeJourney, single)
-		h.trackAll(t, ids[round*40:(round+1)*40], "Did "+single)
+		h.trackAll(t, ids[round*60:(round+1)*60], "Did "+single)
 		h.quiet(t)
 		if unpaused := h.states(t, single); round == 0 && unpaused[lifecycle.TouchDelivered]+unpaused[lifecycle.TouchAccepted] > 0 {
 			t.Errorf("a halted journey sent: %v", unpaused)

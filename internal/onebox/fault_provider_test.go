@@ -57,6 +57,9 @@ func TestFaultProviderStorm(t *testing.T) {
 	}
 	h.sound(t)
 	h.Sandbox.ClearFaults()
+	// What the provider did not take for now comes again in half a minute, or
+	// when it said: the other tests need not wait for that.
+	t.Parallel()
 	for journey, n := range loads {
 		h.ended(t, journey, n, 90*time.Second)
 		again := 0

@@ -44,6 +44,7 @@ type house struct {
 	*onebox.Box
 	plane *control.Plane
 	db    *pgxpool.Pool // for questions that only a test asks
+	inbox *sync.Map     // what arrived in people's inboxes, by touch id
 }
 
 var shared sharedHouse
@@ -91,10 +92,15 @@ func startHouse(ctx context.Context) (*house, error) {
 			return nil, err
 		}
 	}
+	inbox := &sync.Map{}
 	box, err := onebox.Start(ctx, onebox.Options{
 		Ephemeral: true, TemporalFile: true, Config: base, Brand: brand.Example(), Policy: guardrails.DefaultPolicy(), Seed: 1, Log: log,
 		Sandbox: func(o *sandbox.Options) {
-			o.EventDelay, o.BatchEvery, o.KeepBodies = 100*time.Millisecond, 50*time.Millisecond, 50_000
+			o.EventDelay, o.BatchEvery = 100*time.Millisecond, 50*time.Millisecond
+			o.OnDelivered = func(d sandbox.Delivered) []sandbox.Reaction {
+				inbox.Store(d.TouchID, d)
+				return nil
+			}
 		},
 	})
 	if err != nil {
@@ -107,7 +113,7 @@ func startHouse(ctx context.Context) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &house{Box: box, db: db, plane: &control.Plane{
+	return &house{Box: box, db: db, inbox: inbox, plane: &control.Plane{
 		Store: box.Store, Temporal: box.Temporal, Brand: brand.Example(), Clock: box.Clock, Review: box.Config.Review,
 	}}, nil
 }

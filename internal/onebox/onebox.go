@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 	temporallog "go.temporal.io/sdk/log"
 	"golang.org/x/sync/errgroup"
@@ -26,6 +27,7 @@ import (
 	"touchstone/internal/devstack"
 	"touchstone/internal/postgres"
 	"touchstone/internal/sandbox"
+	"touchstone/internal/telemetry"
 )
 
 // SettingClock is the settings key under which the business clock's scale is
@@ -64,6 +66,7 @@ type Box struct {
 
 	options   Options
 	keys      keys
+	metrics   *prometheus.Registry
 	listeners struct{ gateway, vendors net.Listener }
 	gateway   *process
 	vendors   *process
@@ -81,7 +84,7 @@ func Start(ctx context.Context, o Options) (*Box, error) {
 	if o.Progress == nil {
 		o.Progress = func(string) {}
 	}
-	b := &Box{options: o, Config: o.Config}
+	b := &Box{options: o, Config: o.Config, metrics: prometheus.NewRegistry()}
 	if err := b.start(ctx); err != nil {
 		return nil, errors.Join(err, b.Stop(context.WithoutCancel(ctx)))
 	}
@@ -104,6 +107,7 @@ func (b *Box) start(ctx context.Context) (err error) {
 	}
 	if b.Temporal, err = client.DialContext(ctx, client.Options{
 		HostPort: b.Stack.TemporalAddress, Namespace: b.Stack.TemporalNamespace, Logger: temporallog.NewStructuredLogger(o.Log),
+		MetricsHandler: telemetry.NewTemporalMetrics(b.metrics),
 	}); err != nil {
 		return fmt.Errorf("temporal: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
 
 	"touchstone/activities"
@@ -34,6 +35,7 @@ type GatewayOptions struct {
 	Temporal client.Client // nil: readiness does not ask Temporal
 	Brand    *brand.Brand
 	Clock    clock.Clock
+	Metrics  *prometheus.Registry // nil: one of its own
 	Log      *slog.Logger
 }
 
@@ -46,7 +48,7 @@ func NewGateway(o GatewayOptions) (*gateway.Server, error) {
 	settings := gateway.Config{
 		Brand: o.Brand.Name, Currency: o.Brand.Currency, Clock: o.Clock, Links: signer, WriteKeys: o.Config.Gateway.WriteKeys,
 		Outcomes: o.Store, Unsubscribing: o.Store, Customers: o.Store, Events: o.Store, Listens: o.Store.Listens,
-		Checks: map[string]func(context.Context) error{"database": o.Store.Ping}, Log: o.Log,
+		Checks: map[string]func(context.Context) error{"database": o.Store.Ping}, Metrics: o.Metrics, Log: o.Log,
 	}
 	if o.Temporal != nil {
 		settings.Checks["temporal"] = func(ctx context.Context) error {
@@ -64,7 +66,7 @@ func NewGateway(o GatewayOptions) (*gateway.Server, error) {
 
 func (b *Box) startGateway(ctx context.Context) error {
 	doors, err := NewGateway(GatewayOptions{
-		Config: b.Config, Store: b.Store, Temporal: b.Temporal, Brand: b.options.Brand, Clock: b.Clock, Log: b.options.Log,
+		Config: b.Config, Store: b.Store, Temporal: b.Temporal, Brand: b.options.Brand, Clock: b.Clock, Metrics: b.metrics, Log: b.options.Log,
 	})
 	if err != nil {
 		return err

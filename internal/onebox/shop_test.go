@@ -17,6 +17,7 @@ import (
 	"touchstone/internal/ingest"
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
+	"touchstone/internal/sandbox"
 	"touchstone/workflows"
 )
 
@@ -238,6 +239,26 @@ func (h *house) customer(t *testing.T, external string) lifecycle.CustomerID {
 		t.Fatalf("there is no customer %s", external)
 	}
 	return ids[external]
+}
+
+// mail waits for the only message that a customer gets of a journey's step.
+func (h *house) mail(t *testing.T, journey, step, customer string) sandbox.Delivered {
+	t.Helper()
+	var found sandbox.Delivered
+	eventually(t, 30*time.Second, func() string {
+		return fmt.Sprintf("the message of step %s of %s to %s: %+v", step, journey, customer, h.touches(t, journey))
+	}, func() (bool, error) {
+		for _, x := range h.touches(t, journey) {
+			if x.customer == customer && x.step == step {
+				if letter, ok := h.inbox.Load(string(x.id)); ok {
+					found = letter.(sandbox.Delivered)
+					return true, nil
+				}
+			}
+		}
+		return false, nil
+	})
+	return found
 }
 
 // runs are the runs of a customer through a journey, oldest first.

@@ -26,7 +26,10 @@ func (s *Store) Figures(ctx context.Context, in measure.Query) (measure.Figures,
 		return measure.Figures{}, lifecycle.Errorf(lifecycle.Internal, "encode the outcome windows: %w", err)
 	}
 	var f measure.Figures
-	err = s.snapshot(ctx, "sum up a period", func(q *dbsqlc.Queries, _ pgx.Tx) error {
+	err = s.snapshot(ctx, "sum up a period", func(q *dbsqlc.Queries, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, roomToSort); err != nil {
+			return err
+		}
 		r := figures{q: q, in: in, windows: encoded, since: instant(in.From), until: instant(in.To), f: &f}
 		for _, read := range []func(context.Context) error{
 			r.totals, r.touches, r.notSent, r.cells, r.programme, r.trials, r.rules, r.responses, r.withdrawals, r.reviews, r.copy,
@@ -42,6 +45,10 @@ func (s *Store) Figures(ctx context.Context, in measure.Query) (measure.Figures,
 	}
 	return f, nil
 }
+
+// roomToSort keeps the sorts of a report in memory; it holds until the end of
+// the transaction.
+const roomToSort = "set local work_mem = '64MB'"
 
 // figures reads the parts of measure.Figures in one transaction.
 type figures struct {

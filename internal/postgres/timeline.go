@@ -91,7 +91,10 @@ func (t *timeline) orders(ctx context.Context, q *dbsqlc.Queries) error {
 		if o.Total < 0 {
 			title = "refund of "
 		}
-		details := []string{fmt.Sprintf("%d items", o.Items)}
+		details := []string{fmt.Sprintf("%d item", o.Items)}
+		if o.Items != 1 {
+			details[0] += "s"
+		}
 		if o.FirstItem != "" {
 			details = append(details, o.FirstItem)
 		}

@@ -27,7 +27,6 @@ func (b *builder) responses() Responses {
 	r.Delivered, r.Bounced = rate(delivered, r.Sent), rate(states[lifecycle.TouchBounced], r.Sent)
 	r.Complained = rate(states[lifecycle.TouchComplained], delivered)
 	for _, c := range b.figures.Responses {
-		r.ProviderReports += c.Reports
 		switch {
 		case c.Kind == ledger.OutcomeOpened && c.Machine:
 			r.MachineOpened = c.Touches

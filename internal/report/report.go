@@ -152,17 +152,16 @@ type Rate struct {
 
 // Responses is what became of the touches sent in the period, by its end.
 type Responses struct {
-	Sent            int                  `json:"sent"`
-	Delivered       Rate                 `json:"delivered"`  // of sent
-	Bounced         Rate                 `json:"bounced"`    // of sent
-	Opened          Rate                 `json:"opened"`     // by people, of delivered
-	Clicked         Rate                 `json:"clicked"`    // by people, of delivered
-	Complained      Rate                 `json:"complained"` // of delivered
-	MachineOpened   int                  `json:"machine_opened"`
-	MachineClicked  int                  `json:"machine_clicked"`
-	Unsubscribed    int                  `json:"unsubscribed"` // consents withdrawn, erasures not counted
-	Withdrawals     []measure.Withdrawal `json:"withdrawals,omitempty"`
-	ProviderReports int                  `json:"provider_reports"`
+	Sent           int                  `json:"sent"`
+	Delivered      Rate                 `json:"delivered"`  // of sent
+	Bounced        Rate                 `json:"bounced"`    // of sent
+	Opened         Rate                 `json:"opened"`     // by people, of delivered
+	Clicked        Rate                 `json:"clicked"`    // by people, of delivered
+	Complained     Rate                 `json:"complained"` // of delivered
+	MachineOpened  int                  `json:"machine_opened"`
+	MachineClicked int                  `json:"machine_clicked"`
+	Unsubscribed   int                  `json:"unsubscribed"` // consents withdrawn, erasures not counted
+	Withdrawals    []measure.Withdrawal `json:"withdrawals,omitempty"`
 }
 
 // Reviews is how people kept up. Times are wall-clock times.

@@ -365,7 +365,7 @@ func (q *Queries) ResponsesToTouch(ctx context.Context, touchID string) ([]Respo
 }
 
 const reviewsEnding = `-- name: ReviewsEnding :many
-select r.id from reviews r where r.id::text = $1::text or r.id::text like '%' || $1::text
+select r.id from reviews r where right(r.id::text, length($1::text)) = lower($1::text)
 order by r.opened_at desc limit 2
 `
 

@@ -61,12 +61,12 @@ func (q *Queries) ReportCopy(ctx context.Context, arg ReportCopyParams) ([]Repor
 const reportCredits = `-- name: ReportCredits :many
 with credited as (
     select distinct on (o.external_id) o.at, o.total, t.journey, t.campaign, t.agent, t.channel, t.offer_id,
-        coalesce(t.sent_at, t.sending_at, t.planned_at) as touched_at
+        coalesce(t.sent_at, t.sending_at) as touched_at
     from orders o join touches t on t.customer_id = o.customer_id
     where o.at >= $1::timestamptz and o.at < $2::timestamptz and o.currency = $3::text
     and t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) < o.at
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) >= o.at - $4::interval
+    and coalesce(t.sent_at, t.sending_at) < o.at
+    and coalesce(t.sent_at, t.sending_at) >= o.at - $4::interval
     order by o.external_id, touched_at desc, t.id desc
 )
 select c.journey, c.campaign, c.agent, c.channel, c.offer_id,
@@ -186,8 +186,8 @@ with first as (
     select f.customer_id, count(*) as touches
     from first f join touches t on t.customer_id = f.customer_id
     where t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) >= f.at
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) < $2::timestamptz
+    and coalesce(t.sent_at, t.sending_at) >= f.at
+    and coalesce(t.sent_at, t.sending_at) < $2::timestamptz
     group by f.customer_id
 )
 select (f.arm = 'global_holdout')::boolean as held, count(*)::int as customers,
@@ -252,8 +252,8 @@ from (
     from provider_events e join touches t on t.id = e.touch_id
     where e.kind in ('opened', 'clicked') and e.at < $1::timestamptz
     and touch_holds_slot(t.state) and t.state <> 'reserved'
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) >= $2::timestamptz
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) < $1::timestamptz
+    and (t.sent_at >= $2::timestamptz and t.sent_at < $1::timestamptz
+        or t.sent_at is null and t.sending_at >= $2::timestamptz and t.sending_at < $1::timestamptz)
     group by e.kind, e.machine, e.touch_id, t.state
 ) p group by p.kind, p.machine order by p.kind, p.machine
 `
@@ -470,15 +470,16 @@ func (q *Queries) ReportRuns(ctx context.Context, arg ReportRunsParams) ([]Repor
 
 const reportSent = `-- name: ReportSent :many
 with sent as (
-    select t.id, t.key, t.run_id, t.customer_id, t.journey, t.version, t.campaign, t.step, t.agent, t.channel, t.class, t.tags, t.slot, t.creative_id, t.content_hash, t.offer_id, t.state, t.reason, t.not_before, t.planned_at, t.reserved_at, t.sending_at, t.sent_at, t.settled_at, t.provider_id, t.attempts, t.caps, t.cost, t.currency, t.opened_at, t.clicked_at, t.group_key, coalesce(t.sent_at, t.sending_at, t.planned_at) as at from touches t
+    select t.id, t.key, t.run_id, t.customer_id, t.journey, t.version, t.campaign, t.step, t.agent, t.channel, t.class, t.tags, t.slot, t.creative_id, t.content_hash, t.offer_id, t.state, t.reason, t.not_before, t.planned_at, t.reserved_at, t.sending_at, t.sent_at, t.settled_at, t.provider_id, t.attempts, t.caps, t.cost, t.currency, t.opened_at, t.clicked_at, t.group_key, coalesce(t.sent_at, t.sending_at) as at from touches t
     where t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
+    and (t.sent_at >= $1::timestamptz and t.sent_at < $3::timestamptz
+        or t.sent_at is null and t.sending_at >= $1::timestamptz and t.sending_at < $3::timestamptz)
 )
 select s.journey, s.campaign, s.agent, s.channel, s.offer_id,
     floor(extract(epoch from s.at - $1::timestamptz) / 604800)::int as week,
     count(*)::int as touches, coalesce(sum(s.cost) filter (where s.currency = $2::text), 0)::bigint as cost,
     count(s.opened_at)::int as opened, count(s.clicked_at)::int as clicked
-from sent s where s.at >= $1::timestamptz and s.at < $3::timestamptz
-group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6
+from sent s group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6
 `
 
 type ReportSentParams struct {
@@ -585,9 +586,9 @@ const reportTouches = `-- name: ReportTouches :many
 select t.channel, t.class, t.state, count(*)::int as n
 from touches t
 where case when touch_holds_slot(t.state) and t.state <> 'reserved'
-    then coalesce(t.sent_at, t.sending_at, t.planned_at) else t.planned_at end >= $1::timestamptz
+    then coalesce(t.sent_at, t.sending_at) else t.planned_at end >= $1::timestamptz
 and case when touch_holds_slot(t.state) and t.state <> 'reserved'
-    then coalesce(t.sent_at, t.sending_at, t.planned_at) else t.planned_at end < $2::timestamptz
+    then coalesce(t.sent_at, t.sending_at) else t.planned_at end < $2::timestamptz
 group by t.channel, t.class, t.state order by t.channel, t.class, t.state
 `
 
@@ -652,8 +653,8 @@ with first as (
     from entered e join touches t on t.customer_id = e.customer_id and t.journey = e.journey
     where (e.scope = 'journey' or t.campaign = e.name)
     and t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) >= e.entered_at
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) <= e.closes and e.closes <= $1::timestamptz
+    and coalesce(t.sent_at, t.sending_at) >= e.entered_at
+    and coalesce(t.sent_at, t.sending_at) <= e.closes and e.closes <= $1::timestamptz
     group by e.scope, e.name, e.customer_id
 )
 select e.scope::text as scope, e.name::text as name, e.arm::text as arm,

@@ -372,7 +372,8 @@ $$;
 create function address_of(channel text, email text, phone text, id uuid) returns text language sql immutable parallel safe as $$
     select case when channel = 'email' then email when channel in ('sms', 'whatsapp') then phone else id::text end
 $$;
-create function address_hash(address text) returns bytea language sql immutable parallel safe as $$
+-- Stable, as convert_to is: declared immutable it could not be inlined.
+create function address_hash(address text) returns bytea language sql stable parallel safe as $$
     select sha256(convert_to(lower(btrim(address)), 'UTF8'))
 $$;
 
@@ -416,18 +417,19 @@ create function append_decisions(batch jsonb) returns bigint language plpgsql as
 declare
     head  decision_head;
     entry decision_log;
-    next  bytea;
+    chain decision_log[] := '{}';
 begin
     select * into head from decision_head for update;
     for entry in select * from jsonb_populate_recordset(null::decision_log, batch) loop
         head.seq := head.seq + 1;
-        next := sha256(head.hash || convert_to(decision_payload(head.seq, entry.at, entry.kind, entry.actor,
+        entry.seq := head.seq;
+        entry.prev_hash := head.hash;
+        entry.hash := sha256(head.hash || convert_to(decision_payload(entry.seq, entry.at, entry.kind, entry.actor,
             entry.customer_id, entry.run_id, entry.touch_id, entry.subject, entry.body), 'UTF8'));
-        insert into decision_log (seq, at, kind, actor, customer_id, run_id, touch_id, subject, body, prev_hash, hash)
-        values (head.seq, entry.at, entry.kind, entry.actor, entry.customer_id, entry.run_id, entry.touch_id,
-            entry.subject, entry.body, head.hash, next);
-        head.hash := next;
+        head.hash := entry.hash;
+        chain := chain || entry;
     end loop;
+    insert into decision_log select * from unnest(chain);
     update decision_head set seq = head.seq, hash = head.hash;
     return head.seq;
 end $$;
@@ -472,7 +474,7 @@ end $$;
 
 -- A stable draw in [0,1) for a customer under a salt: the first 52 bits of
 -- SHA-256 over salt, a slash and the customer's id. Same as experiment.Bucket.
-create function bucket(salt text, customer uuid) returns double precision language sql immutable parallel safe as $$
+create function bucket(salt text, customer uuid) returns double precision language sql stable parallel safe as $$
     select ('x' || substr(encode(sha256(convert_to(salt || '/' || customer::text, 'UTF8')), 'hex'), 1, 13))::bit(52)::bigint / 4503599627370496.0::double precision
 $$;
 

@@ -39,7 +39,7 @@ where e.name = @name and e.occurred_at >= @since::timestamptz and e.occurred_at 
 and c.erased_at is null order by e.customer_id limit sqlc.arg('n');
 
 -- name: ReviewsEnding :many
-select r.id from reviews r where r.id::text = @ref::text or r.id::text like '%' || @ref::text
+select r.id from reviews r where right(r.id::text, length(@ref::text)) = lower(@ref::text)
 order by r.opened_at desc limit 2;
 
 -- name: RunOfReviews :many

@@ -20,9 +20,9 @@ from orders o where o.at >= @since::timestamptz and o.at < @until::timestamptz;
 select t.channel, t.class, t.state, count(*)::int as n
 from touches t
 where case when touch_holds_slot(t.state) and t.state <> 'reserved'
-    then coalesce(t.sent_at, t.sending_at, t.planned_at) else t.planned_at end >= @since::timestamptz
+    then coalesce(t.sent_at, t.sending_at) else t.planned_at end >= @since::timestamptz
 and case when touch_holds_slot(t.state) and t.state <> 'reserved'
-    then coalesce(t.sent_at, t.sending_at, t.planned_at) else t.planned_at end < @until::timestamptz
+    then coalesce(t.sent_at, t.sending_at) else t.planned_at end < @until::timestamptz
 group by t.channel, t.class, t.state order by t.channel, t.class, t.state;
 
 -- name: ReportNotSent :many
@@ -36,15 +36,16 @@ group by t.state, 2 order by t.state, n desc, 2;
 
 -- name: ReportSent :many
 with sent as (
-    select t.*, coalesce(t.sent_at, t.sending_at, t.planned_at) as at from touches t
+    select t.*, coalesce(t.sent_at, t.sending_at) as at from touches t
     where t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
+    and (t.sent_at >= @since::timestamptz and t.sent_at < @until::timestamptz
+        or t.sent_at is null and t.sending_at >= @since::timestamptz and t.sending_at < @until::timestamptz)
 )
 select s.journey, s.campaign, s.agent, s.channel, s.offer_id,
     floor(extract(epoch from s.at - @since::timestamptz) / 604800)::int as week,
     count(*)::int as touches, coalesce(sum(s.cost) filter (where s.currency = @currency::text), 0)::bigint as cost,
     count(s.opened_at)::int as opened, count(s.clicked_at)::int as clicked
-from sent s where s.at >= @since::timestamptz and s.at < @until::timestamptz
-group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6;
+from sent s group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6;
 
 -- name: ReportCredits :many
 -- Last touch: an order belongs to the customer's last sent marketing touch at
@@ -52,12 +53,12 @@ group by 1, 2, 3, 4, 5, 6 order by 1, 2, 3, 4, 5, 6;
 -- are nobody's here, so that money and touches are about the same touches.
 with credited as (
     select distinct on (o.external_id) o.at, o.total, t.journey, t.campaign, t.agent, t.channel, t.offer_id,
-        coalesce(t.sent_at, t.sending_at, t.planned_at) as touched_at
+        coalesce(t.sent_at, t.sending_at) as touched_at
     from orders o join touches t on t.customer_id = o.customer_id
     where o.at >= @since::timestamptz and o.at < @until::timestamptz and o.currency = @currency::text
     and t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) < o.at
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) >= o.at - @attribution::interval
+    and coalesce(t.sent_at, t.sending_at) < o.at
+    and coalesce(t.sent_at, t.sending_at) >= o.at - @attribution::interval
     order by o.external_id, touched_at desc, t.id desc
 )
 select c.journey, c.campaign, c.agent, c.channel, c.offer_id,
@@ -83,8 +84,8 @@ with first as (
     select f.customer_id, count(*) as touches
     from first f join touches t on t.customer_id = f.customer_id
     where t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) >= f.at
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) < @until::timestamptz
+    and coalesce(t.sent_at, t.sending_at) >= f.at
+    and coalesce(t.sent_at, t.sending_at) < @until::timestamptz
     group by f.customer_id
 )
 select (f.arm = 'global_holdout')::boolean as held, count(*)::int as customers,
@@ -131,8 +132,8 @@ with first as (
     from entered e join touches t on t.customer_id = e.customer_id and t.journey = e.journey
     where (e.scope = 'journey' or t.campaign = e.name)
     and t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) >= e.entered_at
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) <= e.closes and e.closes <= @until::timestamptz
+    and coalesce(t.sent_at, t.sending_at) >= e.entered_at
+    and coalesce(t.sent_at, t.sending_at) <= e.closes and e.closes <= @until::timestamptz
     group by e.scope, e.name, e.customer_id
 )
 select e.scope::text as scope, e.name::text as name, e.arm::text as arm,
@@ -166,8 +167,8 @@ from (
     from provider_events e join touches t on t.id = e.touch_id
     where e.kind in ('opened', 'clicked') and e.at < @until::timestamptz
     and touch_holds_slot(t.state) and t.state <> 'reserved'
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) >= @since::timestamptz
-    and coalesce(t.sent_at, t.sending_at, t.planned_at) < @until::timestamptz
+    and (t.sent_at >= @since::timestamptz and t.sent_at < @until::timestamptz
+        or t.sent_at is null and t.sending_at >= @since::timestamptz and t.sending_at < @until::timestamptz)
     group by e.kind, e.machine, e.touch_id, t.state
 ) p group by p.kind, p.machine order by p.kind, p.machine;
 
