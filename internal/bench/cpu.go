@@ -29,6 +29,8 @@ func (u used) since(earlier used) used {
 	return used{u.temporal - earlier.temporal, u.postgres - earlier.postgres, u.process - earlier.process}
 }
 
+func (u used) all() time.Duration { return u.temporal + u.postgres + u.process }
+
 // processorTime reads what the engines and this process have used. Systems
 // without /proc give zeros.
 func processorTime(stack *devstack.Stack) (used, error) {

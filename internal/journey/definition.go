@@ -91,7 +91,7 @@ func (r Reentry) Allows(last, now time.Time) bool {
 type Goal struct {
 	Event  string
 	When   *segment.Expr // nil: every such event
-	Within time.Duration // attribution window after a touch
+	Within time.Duration // how long after entry the event counts as the goal
 }
 
 // Exit ends a run without the goal: by event, or by a condition that is asked

@@ -45,7 +45,7 @@ type Figures struct {
 
 	Trials       []Trial
 	Rules        []RuleCount
-	Responses    []ResponseCount
+	Responses    Responses
 	Withdrawals  []Withdrawal
 	Reviews      []ReviewCount
 	ReviewTimes  ReviewTimes
@@ -113,14 +113,12 @@ type RuleCount struct {
 	Touches  int               `json:"touches"`  // to so many touches
 }
 
-// ResponseCount counts opens or clicks of touches sent in the period, as reported
-// by its end. Machine is a mail proxy or scanner, not a person.
-type ResponseCount struct {
-	Kind      ledger.OutcomeKind `json:"kind"`
-	Machine   bool               `json:"machine"`
-	Touches   int                `json:"touches"`   // touches with at least one
-	Delivered int                `json:"delivered"` // those of them that were delivered in the end
-	Reports   int                `json:"reports"`
+// Responses counts touches sent in the period that were opened or clicked by its
+// end. A machine is a mail proxy or scanner; what people did is counted only for
+// touches that were delivered in the end.
+type Responses struct {
+	Opened, Clicked               int
+	MachineOpened, MachineClicked int
 }
 
 // Withdrawal counts consents withdrawn, by channel and where.

@@ -33,7 +33,7 @@ func TestCartRecovery(t *testing.T) {
 	h.approvedCopy(t)
 	t.Parallel()
 	name := unique("cart")
-	h.store(t, name, cart)
+	h.listen(t, name, cart)
 	ids := h.customers(t, name, "ada", 3)
 	buyer, forgetful, both := ids[0], ids[1], ids[2]
 	checkout := func(customer, cart string) {

@@ -47,7 +47,7 @@ func TestUnsubscribe(t *testing.T) {
 	h.approvedCopy(t)
 	t.Parallel()
 	name := unique("unsubscribe")
-	h.store(t, name, patient)
+	h.listen(t, name, patient)
 	ids := h.customers(t, name, "ada", 2)
 	h.trackAll(t, ids, "Did "+name)
 	leaving, staying := ids[0], ids[1]
@@ -95,7 +95,7 @@ func TestErasure(t *testing.T) {
 	h.approvedCopy(t)
 	t.Parallel()
 	name := unique("erasure")
-	h.store(t, name, patient)
+	h.listen(t, name, patient)
 	ids := h.customers(t, name, "ada", 1)
 	h.trackAll(t, ids, "Did "+name)
 	run := h.resting(t, name, ids[0])
@@ -154,7 +154,7 @@ func TestMigration(t *testing.T) {
 	h.approvedCopy(t)
 	t.Parallel()
 	name := unique("migration")
-	h.store(t, name, patient)
+	h.listen(t, name, patient)
 	ids := h.customers(t, name, "ada", 2)
 	h.trackAll(t, ids, "Did "+name)
 	for _, id := range ids {

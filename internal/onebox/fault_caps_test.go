@@ -25,7 +25,7 @@ func TestFaultRaceForOneSlot(t *testing.T) {
 			source = strings.ReplaceAll(triggered, "suite/note", slot)
 		}
 		source = strings.ReplaceAll(source, `cohort == "{name}"`, `cohort == "`+cohort+`"`)
-		h.store(t, name, source)
+		h.listen(t, name, source)
 		rivals = append(rivals, name)
 	}
 	h.campaign(t, control.Campaign{Name: rivals[0], Journey: rivals[0]})

@@ -31,7 +31,7 @@ func (h *house) load(t *testing.T, name string) map[string]int {
 	h.customers(t, page, "ada", 300)
 	h.store(t, page, broadcast)
 	ids := h.customers(t, single, "ada", 40)
-	h.store(t, single, stepwise)
+	h.listen(t, single, stepwise)
 	began := h.Sandbox.Accepted()
 	h.campaign(t, control.Campaign{Name: page, Journey: page})
 	h.trackAll(t, ids, "Did "+single)

@@ -19,7 +19,7 @@ func TestFaultPauseUnderLoad(t *testing.T) {
 	page, single := unique("pause-page"), unique("pause-single")
 	h.customers(t, page, "ada", 700)
 	h.store(t, page, broadcast)
-	h.store(t, single, triggered)
+	h.listen(t, single, triggered)
 	ids := h.customers(t, single, "ada", 120)
 	began := h.Sandbox.Accepted()
 	h.campaign(t, control.Campaign{Name: page, Journey: page})

@@ -33,7 +33,7 @@ func TestFaultProviderStorm(t *testing.T) {
 	h.customers(t, page, "ada", 300)
 	h.store(t, page, broadcast)
 	ids := h.customers(t, single, "ada", 60)
-	h.store(t, single, triggered)
+	h.listen(t, single, triggered)
 	h.campaign(t, control.Campaign{Name: page, Journey: page})
 	h.trackAll(t, ids, "Did "+single)
 	loads := map[string]int{page: 300, single: 60}

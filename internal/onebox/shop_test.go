@@ -76,6 +76,14 @@ func (h *house) store(t *testing.T, name, source string) {
 	must(t, err)
 }
 
+// listen stores a journey that is entered by an event, and waits until a running
+// worker knows it: it trusts its list of journeys for a second.
+func (h *house) listen(t *testing.T, name, source string) {
+	t.Helper()
+	h.store(t, name, source)
+	time.Sleep(1100 * time.Millisecond)
+}
+
 func journeySource(name, source string) []byte {
 	const head = "journey: {name}\nagent: campaign\nclass: marketing\npriority: 50\nfallback: template\n"
 	return []byte(strings.ReplaceAll(head+source, "{name}", name))

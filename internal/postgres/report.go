@@ -165,11 +165,9 @@ func (r *figures) rules(ctx context.Context) error {
 }
 
 func (r *figures) responses(ctx context.Context) error {
-	rows, err := r.q.ReportResponses(ctx, dbsqlc.ReportResponsesParams{Since: r.since, Until: r.until})
-	for _, row := range rows {
-		r.f.Responses = append(r.f.Responses, measure.ResponseCount{Kind: ledger.OutcomeKind(row.Kind), Machine: row.Machine,
-			Touches: int(row.Touches), Delivered: int(row.Delivered), Reports: int(row.Reports)})
-	}
+	row, err := r.q.ReportResponses(ctx, dbsqlc.ReportResponsesParams{Since: r.since, Until: r.until})
+	r.f.Responses = measure.Responses{Opened: int(row.Opened), Clicked: int(row.Clicked),
+		MachineOpened: int(row.MachineOpened), MachineClicked: int(row.MachineClicked)}
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/measure"
 )
@@ -26,19 +25,9 @@ func (b *builder) responses() Responses {
 	delivered := states[lifecycle.TouchDelivered] + states[lifecycle.TouchComplained]
 	r.Delivered, r.Bounced = rate(delivered, r.Sent), rate(states[lifecycle.TouchBounced], r.Sent)
 	r.Complained = rate(states[lifecycle.TouchComplained], delivered)
-	for _, c := range b.figures.Responses {
-		switch {
-		case c.Kind == ledger.OutcomeOpened && c.Machine:
-			r.MachineOpened = c.Touches
-		case c.Kind == ledger.OutcomeOpened:
-			r.Opened.Hits = c.Delivered
-		case c.Kind == ledger.OutcomeClicked && c.Machine:
-			r.MachineClicked = c.Touches
-		case c.Kind == ledger.OutcomeClicked:
-			r.Clicked.Hits = c.Delivered
-		}
-	}
-	r.Opened, r.Clicked = rate(r.Opened.Hits, delivered), rate(r.Clicked.Hits, delivered)
+	seen := b.figures.Responses
+	r.Opened, r.Clicked = rate(seen.Opened, delivered), rate(seen.Clicked, delivered)
+	r.MachineOpened, r.MachineClicked = seen.MachineOpened, seen.MachineClicked
 	for _, w := range b.figures.Withdrawals {
 		if w.Source != erasureSource {
 			r.Unsubscribed += w.Count

@@ -244,58 +244,48 @@ func (q *Queries) ReportProgramme(ctx context.Context, arg ReportProgrammeParams
 	return items, nil
 }
 
-const reportResponses = `-- name: ReportResponses :many
-select p.kind, p.machine, count(*)::int as touches,
-    count(*) filter (where p.state in ('delivered', 'complained'))::int as delivered, sum(p.n)::int as reports
-from (
-    select e.kind, e.machine, e.touch_id, t.state, count(*) as n
-    from provider_events e join touches t on t.id = e.touch_id
-    where e.kind in ('opened', 'clicked') and e.at < $1::timestamptz
-    and touch_holds_slot(t.state) and t.state <> 'reserved'
-    and (t.sent_at >= $2::timestamptz and t.sent_at < $1::timestamptz
-        or t.sent_at is null and t.sending_at >= $2::timestamptz and t.sending_at < $1::timestamptz)
-    group by e.kind, e.machine, e.touch_id, t.state
-) p group by p.kind, p.machine order by p.kind, p.machine
+const reportResponses = `-- name: ReportResponses :one
+with seen as (
+    select e.touch_id, bool_or(e.kind = 'opened' and not e.machine) as opened, bool_or(e.kind = 'clicked' and not e.machine) as clicked,
+        bool_or(e.kind = 'opened' and e.machine) as machine_opened, bool_or(e.kind = 'clicked' and e.machine) as machine_clicked
+    from provider_events e
+    where e.touch_id is not null and e.kind in ('opened', 'clicked') and e.at >= $1::timestamptz and e.at < $2::timestamptz
+    group by e.touch_id
+)
+select count(*) filter (where s.opened and t.state in ('delivered', 'complained'))::int as opened,
+    count(*) filter (where s.clicked and t.state in ('delivered', 'complained'))::int as clicked,
+    count(*) filter (where s.machine_opened)::int as machine_opened,
+    count(*) filter (where s.machine_clicked)::int as machine_clicked
+from seen s join touches t on t.id = s.touch_id
+where touch_holds_slot(t.state) and t.state <> 'reserved'
+and (t.sent_at >= $1::timestamptz and t.sent_at < $2::timestamptz
+    or t.sent_at is null and t.sending_at >= $1::timestamptz and t.sending_at < $2::timestamptz)
 `
 
 type ReportResponsesParams struct {
-	Until time.Time `json:"until"`
 	Since time.Time `json:"since"`
+	Until time.Time `json:"until"`
 }
 
 type ReportResponsesRow struct {
-	Kind      string `json:"kind"`
-	Machine   bool   `json:"machine"`
-	Touches   int32  `json:"touches"`
-	Delivered int32  `json:"delivered"`
-	Reports   int32  `json:"reports"`
+	Opened         int32 `json:"opened"`
+	Clicked        int32 `json:"clicked"`
+	MachineOpened  int32 `json:"machine_opened"`
+	MachineClicked int32 `json:"machine_clicked"`
 }
 
-// Opens and clicks of touches sent in the period, as far as reported by its end.
-func (q *Queries) ReportResponses(ctx context.Context, arg ReportResponsesParams) ([]ReportResponsesRow, error) {
-	rows, err := q.db.Query(ctx, reportResponses, arg.Until, arg.Since)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ReportResponsesRow
-	for rows.Next() {
-		var i ReportResponsesRow
-		if err := rows.Scan(
-			&i.Kind,
-			&i.Machine,
-			&i.Touches,
-			&i.Delivered,
-			&i.Reports,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+// Touches sent in the period that were opened and clicked by its end, by people
+// (only where delivered, so that it is a share of those) and by machines.
+func (q *Queries) ReportResponses(ctx context.Context, arg ReportResponsesParams) (ReportResponsesRow, error) {
+	row := q.db.QueryRow(ctx, reportResponses, arg.Since, arg.Until)
+	var i ReportResponsesRow
+	err := row.Scan(
+		&i.Opened,
+		&i.Clicked,
+		&i.MachineOpened,
+		&i.MachineClicked,
+	)
+	return i, err
 }
 
 const reportReviewTimes = `-- name: ReportReviewTimes :one

@@ -158,19 +158,24 @@ where d.kind in ('touch.blocked', 'touch.deferred', 'touch.in_review') and f.fin
 and d.at >= @since::timestamptz and d.at < @until::timestamptz
 group by 1, 2 order by 1, 2;
 
--- name: ReportResponses :many
--- Opens and clicks of touches sent in the period, as far as reported by its end.
-select p.kind, p.machine, count(*)::int as touches,
-    count(*) filter (where p.state in ('delivered', 'complained'))::int as delivered, sum(p.n)::int as reports
-from (
-    select e.kind, e.machine, e.touch_id, t.state, count(*) as n
-    from provider_events e join touches t on t.id = e.touch_id
-    where e.kind in ('opened', 'clicked') and e.at < @until::timestamptz
-    and touch_holds_slot(t.state) and t.state <> 'reserved'
-    and (t.sent_at >= @since::timestamptz and t.sent_at < @until::timestamptz
-        or t.sent_at is null and t.sending_at >= @since::timestamptz and t.sending_at < @until::timestamptz)
-    group by e.kind, e.machine, e.touch_id, t.state
-) p group by p.kind, p.machine order by p.kind, p.machine;
+-- name: ReportResponses :one
+-- Touches sent in the period that were opened and clicked by its end, by people
+-- (only where delivered, so that it is a share of those) and by machines.
+with seen as (
+    select e.touch_id, bool_or(e.kind = 'opened' and not e.machine) as opened, bool_or(e.kind = 'clicked' and not e.machine) as clicked,
+        bool_or(e.kind = 'opened' and e.machine) as machine_opened, bool_or(e.kind = 'clicked' and e.machine) as machine_clicked
+    from provider_events e
+    where e.touch_id is not null and e.kind in ('opened', 'clicked') and e.at >= @since::timestamptz and e.at < @until::timestamptz
+    group by e.touch_id
+)
+select count(*) filter (where s.opened and t.state in ('delivered', 'complained'))::int as opened,
+    count(*) filter (where s.clicked and t.state in ('delivered', 'complained'))::int as clicked,
+    count(*) filter (where s.machine_opened)::int as machine_opened,
+    count(*) filter (where s.machine_clicked)::int as machine_clicked
+from seen s join touches t on t.id = s.touch_id
+where touch_holds_slot(t.state) and t.state <> 'reserved'
+and (t.sent_at >= @since::timestamptz and t.sent_at < @until::timestamptz
+    or t.sent_at is null and t.sending_at >= @since::timestamptz and t.sending_at < @until::timestamptz);
 
 -- name: ReportWithdrawals :many
 select c.channel, c.source, count(*)::int as n from consents c
