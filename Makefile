@@ -6,6 +6,7 @@ BIN         := bin
 FUZZTIME    ?= 20s
 REALDATA    ?= ../shared/data
 TESTTIMEOUT ?= 20m
+COUNT       ?= 10
 
 STATICCHECK   := v0.8.2
 WORKFLOWCHECK := v0.6.0
@@ -15,7 +16,7 @@ SQLC          := v1.31.1
 BUILDVCS := $(shell git status >/dev/null 2>&1 && echo auto || echo false)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test check fmt vet staticcheck workflowcheck race bench fuzz generate generate-check realdata clean
+.PHONY: help demo dev build test check fmt vet staticcheck workflowcheck race faults bench fuzz generate generate-check realdata clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +52,9 @@ workflowcheck: $(BIN)/.workflowcheck-$(WORKFLOWCHECK) ## fail on workflow code t
 race: ## run the tests, replay included, under the race detector
 	$(GO) test -race -timeout 40m -p 2 ./...
 
+faults: ## run the fault suite COUNT (10) times in a row
+	$(GO) test -count=$(COUNT) -timeout 60m -run '^TestFault' -v ./internal/onebox
+
 bench: build ## measure against minimal code in the same run and print the ratios
 	@$(BIN)/touchstone bench $(ARGS)
 
@@ -64,7 +68,6 @@ fuzz: ## fuzz every parser for FUZZTIME (20s) each
 
 generate: $(BIN)/.sqlc-$(SQLC) ## write generated code anew
 	$(BIN)/sqlc generate -f internal/postgres/sqlc.yaml
-	$(GO) generate ./...
 
 generate-check: $(BIN)/.sqlc-$(SQLC) ## fail when generated code is not what its sources say
 	$(BIN)/sqlc diff -f internal/postgres/sqlc.yaml

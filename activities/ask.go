@@ -33,7 +33,7 @@ func (p *passage) awaitCopy(step journey.Step, touch lifecycle.Touch) (blocked b
 		}
 	}
 	if waiting == 0 {
-		return p.close(touch, lifecycle.TouchSkipped, fmt.Sprintf("no approved copy for slot %s: `touchstone journey apply` writes it and puts it into review", step.Touch.Slot), lifecycle.Decision{}, lifecycle.Verdict{})
+		return p.close(touch, lifecycle.TouchSkipped, fmt.Sprintf("no copy: slot %s has none that is approved; `touchstone journey apply` writes it and puts it into review", step.Touch.Slot), lifecycle.Decision{}, lifecycle.Verdict{})
 	}
 	p.next = Next{Action: ActionReview, Step: step.ID, Reason: fmt.Sprintf("copy for slot %s awaits approval", step.Touch.Slot)}
 	p.idle()

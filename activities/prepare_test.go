@@ -249,13 +249,13 @@ func TestTouchIsPlannedOrClosedWithItsReason(t *testing.T) {
 		{"allowed", func(*fixture) {}, 0, activities.ActionDeliver, lifecycle.TouchPlanned, ""},
 		{"no address", change(func(p *lifecycle.Profile) { p.Customer.Email = "" }), 0, activities.ActionEnd, lifecycle.TouchSkipped, "no address or no provider"},
 		{"no provider", func(f *fixture) { f.Providers = nil }, 0, activities.ActionEnd, lifecycle.TouchSkipped, "no address or no provider"},
-		{"no copy", func(f *fixture) { f.store.creatives = nil }, 0, activities.ActionEnd, lifecycle.TouchSkipped, "no approved copy for slot winback/nudge"},
-		{"rejected copy", status(lifecycle.CreativeRejected), 0, activities.ActionEnd, lifecycle.TouchSkipped, "no approved copy"},
+		{"no copy", func(f *fixture) { f.store.creatives = nil }, 0, activities.ActionEnd, lifecycle.TouchSkipped, "no copy: slot winback/nudge"},
+		{"rejected copy", status(lifecycle.CreativeRejected), 0, activities.ActionEnd, lifecycle.TouchSkipped, "no copy"},
 		{"template without fallback", func(f *fixture) {
 			def := *f.store.definitions["winback/1"]
 			def.Fallback = "skip"
 			f.store.definitions["winback/1"] = &def
-		}, 0, activities.ActionEnd, lifecycle.TouchSkipped, "no approved copy"},
+		}, 0, activities.ActionEnd, lifecycle.TouchSkipped, "no copy"},
 		{"not worth it", func(f *fixture) {
 			f.Brand.Costs.PerTouch[lifecycle.Email] = lifecycle.Money{Amount: 1000, Currency: f.Brand.Currency}
 		}, 0, activities.ActionEnd, lifecycle.TouchSkipped, "the agent chose not to touch"},

@@ -64,7 +64,7 @@ func (p *passage) planTouch(step journey.Step) (blocked bool, err error) {
 		}
 	}
 	if len(channels) == 0 {
-		return p.close(touch, lifecycle.TouchSkipped, fmt.Sprintf("no address or no provider for %v", step.Touch.Channels), lifecycle.Decision{}, lifecycle.Verdict{})
+		return p.close(touch, lifecycle.TouchSkipped, fmt.Sprintf("unreachable: no address or no provider for %v", step.Touch.Channels), lifecycle.Decision{}, lifecycle.Verdict{})
 	}
 	creatives := usable(p.creatives[step.Touch.Slot], p.def.Fallback)
 	if len(creatives) == 0 {

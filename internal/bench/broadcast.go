@@ -39,7 +39,7 @@ steps:
 func (r *run) broadcast(ctx context.Context) (err error) {
 	r.say("broadcast: a campaign to %d customers", r.Customers)
 	r.Box.Config.GlobalHoldout = 0
-	s, err := r.open(ctx, r.Customers)
+	s, err := r.open(ctx, r.Customers, 1)
 	if err != nil {
 		return err
 	}

@@ -35,10 +35,14 @@ steps:
   - id: first
     touch: {channels: [email], offers: [none], brief: Say hello.}
   - id: pause
-    wait: {for: 1s}
+    wait: {for: 1m}
   - id: second
     touch: {channels: [email], offers: [none], brief: Say hello again.}
 `)
+
+// minutes makes the journey's wait of a minute, the shortest there is, last as
+// long as the baseline's.
+const minutes = float64(time.Minute / minimalPause)
 
 // calm is the load at which latencies are taken: so many at once.
 const calm = 4
@@ -48,7 +52,7 @@ const calm = 4
 func (r *run) journeys(ctx context.Context) (err error) {
 	r.say("journeys: %d rounds of %s each, %d in flight", r.Rounds, r.Period, r.InFlight)
 	r.Box.Config.GlobalHoldout = 0
-	s, err := r.open(ctx, journeyCustomers)
+	s, err := r.open(ctx, journeyCustomers, minutes)
 	if err != nil {
 		return err
 	}

@@ -28,13 +28,14 @@ type stage struct {
 	plane *control.Plane
 }
 
-// open starts a box whose business clock runs in real time from noon. What
-// recipients do comes minutes after the measurement, as in life; it would
+// open starts a box whose business clock runs from noon at so many times real
+// time. What
+// recipients do comes long after the measurement, as in life; it would
 // otherwise weigh on the rounds that happen to run then.
-func (r *run) open(ctx context.Context, customers int) (*stage, error) {
+func (r *run) open(ctx context.Context, customers int, speed float64) (*stage, error) {
 	o := r.Box
 	o.Ephemeral = true
-	o.Sandbox = func(so *sandbox.Options) { so.EventDelay, so.KeepBodies = time.Hour, 100 }
+	o.Sandbox = func(so *sandbox.Options) { so.EventDelay, so.KeepBodies = 7*24*time.Hour, 100 }
 	// The bench writes to one customer twice within seconds: the same rules
 	// are asked, only later answered with no.
 	policy := *o.Policy
@@ -52,7 +53,7 @@ func (r *run) open(ctx context.Context, customers int) (*stage, error) {
 		return nil, err
 	}
 	s := &stage{run: r, box: box}
-	if err := s.prepare(ctx, customers); err != nil {
+	if err := s.prepare(ctx, customers, speed); err != nil {
 		return nil, fmt.Errorf("%w (stopping: %v)", err, s.close(ctx))
 	}
 	return s, nil
@@ -60,8 +61,8 @@ func (r *run) open(ctx context.Context, customers int) (*stage, error) {
 
 func (s *stage) close(ctx context.Context) error { return s.box.Stop(context.WithoutCancel(ctx)) }
 
-func (s *stage) prepare(ctx context.Context, customers int) error {
-	if err := s.box.Run(ctx, clock.Scale{Base: time.Now(), Origin: noon, Factor: 1}); err != nil {
+func (s *stage) prepare(ctx context.Context, customers int, speed float64) error {
+	if err := s.box.Run(ctx, clock.Scale{Base: time.Now(), Origin: noon, Factor: speed}); err != nil {
 		return err
 	}
 	s.plane = &control.Plane{Store: s.box.Store, Temporal: s.box.Temporal, Brand: s.Box.Brand, Clock: s.box.Clock, Review: s.box.Config.Review}

@@ -43,14 +43,13 @@ type Figures struct {
 	// only count as treated: that is how the programme is run.
 	Programme Comparison
 
-	Trials       []Trial
-	Rules        []RuleCount
-	Responses    Responses
-	Withdrawals  []Withdrawal
-	Reviews      []ReviewCount
-	ReviewTimes  ReviewTimes
-	Copy         []CopyCount
-	DecisionRows int // entries of the decision log in the period
+	Trials      []Trial
+	Rules       []RuleCount
+	Responses   Responses
+	Withdrawals []Withdrawal
+	Reviews     []ReviewCount
+	ReviewTimes ReviewTimes
+	Copy        []CopyCount
 }
 
 // TouchCount counts touches of one channel, class and state. A touch that was

@@ -9,6 +9,32 @@ import (
 	"touchstone/internal/sandbox"
 )
 
+// TestFaultProviderRefusesForGood: what the provider will never take is closed
+// with its words, and costs nothing.
+func TestFaultProviderRefusesForGood(t *testing.T) {
+	h := open(t)
+	h.approvedCopy(t)
+	t.Cleanup(h.Sandbox.ClearFaults)
+	_, err := h.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.SendGrid, Kind: sandbox.Refused, Count: 7})
+	must(t, err)
+	name := unique("refused")
+	h.customers(t, name, "ada", 30)
+	h.store(t, name, broadcast)
+	h.campaign(t, control.Campaign{Name: name, Journey: name})
+	h.ended(t, name, 30, 60*time.Second)
+	h.reported(t, name)
+	states := h.states(t, name)
+	if states[lifecycle.TouchRefused] != 7 || states[lifecycle.TouchDelivered] != 23 {
+		t.Errorf("states: %v", states)
+	}
+	for _, x := range h.touches(t, name) {
+		if x.state == lifecycle.TouchRefused && x.reason == "" {
+			t.Errorf("touch %s was refused without a reason", x.id)
+		}
+	}
+	h.sound(t)
+}
+
 // TestFaultProviderStorm lets a tenth of all calls fail in each of the ways
 // that providers know, at once, while webhooks are lost, doubled and reordered.
 func TestFaultProviderStorm(t *testing.T) {
@@ -81,32 +107,6 @@ func TestFaultProviderStorm(t *testing.T) {
 			t.Errorf("%s: no touch was tried again after a refusal for now", journey)
 		}
 		t.Log(journey, h.states(t, journey), "tried again:", again)
-	}
-	h.sound(t)
-}
-
-// TestFaultProviderRefusesForGood: what the provider will never take is closed
-// with its words, and costs nothing.
-func TestFaultProviderRefusesForGood(t *testing.T) {
-	h := open(t)
-	h.approvedCopy(t)
-	t.Cleanup(h.Sandbox.ClearFaults)
-	_, err := h.Sandbox.Inject(sandbox.Fault{Vendor: sandbox.SendGrid, Kind: sandbox.Refused, Count: 7})
-	must(t, err)
-	name := unique("refused")
-	h.customers(t, name, "ada", 30)
-	h.store(t, name, broadcast)
-	h.campaign(t, control.Campaign{Name: name, Journey: name})
-	h.ended(t, name, 30, 60*time.Second)
-	h.reported(t, name)
-	states := h.states(t, name)
-	if states[lifecycle.TouchRefused] != 7 || states[lifecycle.TouchDelivered] != 23 {
-		t.Errorf("states: %v", states)
-	}
-	for _, x := range h.touches(t, name) {
-		if x.state == lifecycle.TouchRefused && x.reason == "" {
-			t.Errorf("touch %s was refused without a reason", x.id)
-		}
 	}
 	h.sound(t)
 }

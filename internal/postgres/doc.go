@@ -3,13 +3,12 @@
 // a crash at any instant leaves the ledger telling the truth.
 //
 // SQL lives in queries/*.sql; the Go code in dbsqlc is generated from it by sqlc
-// 1.31.1 and committed. What sqlc cannot express stands beside its Go code: a
+// (make generate) and committed. What sqlc cannot express stands beside its Go code: a
 // statement around a given condition, results too long to collect, bulk writing.
 // Batches travel as one JSON array whose members are rows
 // of the generated models, so a column is named in one place only. Driver errors
 // become lifecycle error codes at this edge.
 //
-// It may import lifecycle, ledger and the database driver; nothing else of ours.
+// It may import lifecycle, ledger, measure and the database driver; nothing else of ours.
 package postgres
 
-//go:generate go run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1 generate -f sqlc.yaml

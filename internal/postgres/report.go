@@ -64,7 +64,7 @@ func (r *figures) totals(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.f.Customers, r.f.Entered, r.f.DecisionRows = int(row.Customers), int(row.Entered), int(row.Decisions)
+	r.f.Customers, r.f.Entered = int(row.Customers), int(row.Entered)
 	r.f.Orders, r.f.Refunds, r.f.Revenue, r.f.OtherOrders = int(row.Orders), int(row.Refunds), row.Revenue, int(row.OtherOrders)
 	return nil
 }

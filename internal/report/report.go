@@ -47,17 +47,16 @@ type Windows struct {
 
 // RpMT is revenue per marketing touch, the key figure.
 type RpMT struct {
-	Goals       measure.Goals  `json:"goals"`
-	Attributed  *float64       `json:"attributed"` // major units per touch; null without touches
-	Judgement   string         `json:"judgement,omitempty"`
-	Touches     int            `json:"touches"`
-	Revenue     Money          `json:"revenue"` // attributed
-	Incremental measure.Lift   `json:"incremental"`
-	Increment   string         `json:"increment_judgement,omitempty"`
-	Treated     Side           `json:"treated"`
-	HeldOut     Side           `json:"held_out"`
-	Cost        Money          `json:"sending_cost"`
-	Credit      measure.Credit `json:"-"`
+	Goals       measure.Goals `json:"goals"`
+	Attributed  *float64      `json:"attributed"` // major units per touch; null without touches
+	Judgement   string        `json:"judgement,omitempty"`
+	Touches     int           `json:"touches"`
+	Revenue     Money         `json:"revenue"` // attributed
+	Incremental measure.Lift  `json:"incremental"`
+	Increment   string        `json:"increment_judgement,omitempty"`
+	Treated     Side          `json:"treated"`
+	HeldOut     Side          `json:"held_out"`
+	Cost        Money         `json:"sending_cost"`
 }
 
 // Side is one side of a comparison.

@@ -528,8 +528,6 @@ select
     (select count(*) from customers c where c.erased_at is null)::int as customers,
     (select count(distinct r.customer_id) from journey_runs r
         where r.entered_at >= $1::timestamptz and r.entered_at < $2::timestamptz)::int as entered,
-    (select count(*) from decision_log d
-        where d.at >= $1::timestamptz and d.at < $2::timestamptz)::int as decisions,
     count(*) filter (where o.currency = $3::text and o.total > 0)::int as orders,
     count(*) filter (where o.currency = $3::text and o.total < 0)::int as refunds,
     coalesce(sum(o.total) filter (where o.currency = $3::text), 0)::bigint as revenue,
@@ -546,7 +544,6 @@ type ReportTotalsParams struct {
 type ReportTotalsRow struct {
 	Customers   int32 `json:"customers"`
 	Entered     int32 `json:"entered"`
-	Decisions   int32 `json:"decisions"`
 	Orders      int32 `json:"orders"`
 	Refunds     int32 `json:"refunds"`
 	Revenue     int64 `json:"revenue"`
@@ -563,7 +560,6 @@ func (q *Queries) ReportTotals(ctx context.Context, arg ReportTotalsParams) (Rep
 	err := row.Scan(
 		&i.Customers,
 		&i.Entered,
-		&i.Decisions,
 		&i.Orders,
 		&i.Refunds,
 		&i.Revenue,

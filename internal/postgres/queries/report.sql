@@ -8,8 +8,6 @@ select
     (select count(*) from customers c where c.erased_at is null)::int as customers,
     (select count(distinct r.customer_id) from journey_runs r
         where r.entered_at >= @since::timestamptz and r.entered_at < @until::timestamptz)::int as entered,
-    (select count(*) from decision_log d
-        where d.at >= @since::timestamptz and d.at < @until::timestamptz)::int as decisions,
     count(*) filter (where o.currency = @currency::text and o.total > 0)::int as orders,
     count(*) filter (where o.currency = @currency::text and o.total < 0)::int as refunds,
     coalesce(sum(o.total) filter (where o.currency = @currency::text), 0)::bigint as revenue,
