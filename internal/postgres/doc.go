@@ -11,4 +11,3 @@
 //
 // It may import lifecycle, ledger, measure and the database driver; nothing else of ours.
 package postgres
-
