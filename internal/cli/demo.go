@@ -75,9 +75,9 @@ func (a *app) demo() *cobra.Command {
 	flags.BoolVar(&keep, "keep", false, "leave everything running after the report")
 	flags.IntVar(&people, "people", 2000, "`number` of customers with a past")
 	flags.IntVar(&weeks, "weeks", 12, "length of the season in business `weeks`")
-	flags.StringVar(&speed, "speed", "1d=1500ms", "business time per real time, `business=real`")
-	flags.DurationVar(&lead, "lead", 20*time.Second, "real `time` for reviewing copy before the season starts")
-	flags.DurationVar(&patience, "patience", 10*time.Second, "real `time` after which the simulated reviewer takes a review")
+	flags.StringVar(&speed, "speed", "1d=1600ms", "business time per real time, `business=real`")
+	flags.DurationVar(&lead, "lead", 18*time.Second, "real `time` for reviewing copy before the season starts")
+	flags.DurationVar(&patience, "patience", 9*time.Second, "real `time` after which the simulated reviewer takes a review")
 	flags.Uint64Var(&seed, "seed", 1, "seed of customers and sandbox; the same seed gives the same people")
 	flags.StringVar(&file, "report", "demo-report.html", "`file` for the report")
 	return command
