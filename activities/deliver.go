@@ -35,14 +35,8 @@ type shipment struct {
 	message lifecycle.Message
 }
 
-// deliver re-judges each touch on fresh rows, reserves, sends and settles those
-// that may go, and walks every run on. It also says how many touches the
-// provider took, or may have taken. judged may hold messages that the same
-// activity has just rendered and allowed.
-func (j *Journeys) deliver(ctx context.Context, in []DeliverInput, judged map[lifecycle.TouchID]judgement) (next []Next, sent int, err error) {
-	if len(in) == 0 {
-		return nil, 0, nil
-	}
+// deliver reads runs afresh and sends their touches.
+func (j *Journeys) deliver(ctx context.Context, in []DeliverInput) (next []Next, sent int, err error) {
 	steps := make([]Step, len(in))
 	for i := range in {
 		steps[i] = in[i].Step
@@ -51,7 +45,16 @@ func (j *Journeys) deliver(ctx context.Context, in []DeliverInput, judged map[li
 	if err != nil {
 		return nil, 0, err
 	}
-	t.judged = judged
+	return t.deliver(ctx, in)
+}
+
+// deliver judges each touch, reserves, sends and settles those that may go, and
+// walks every run on. It also says how many touches the provider took, or may
+// have taken.
+func (t *table) deliver(ctx context.Context, in []DeliverInput) (next []Next, sent int, err error) {
+	if len(in) == 0 {
+		return nil, 0, nil
+	}
 	var ready []*shipment
 	for i, p := range t.passages {
 		s, err := p.clear(ctx, in[i].TouchID)
@@ -81,7 +84,29 @@ func (j *Journeys) deliver(ctx context.Context, in []DeliverInput, judged map[li
 	if err := t.save(ctx); err != nil {
 		return nil, 0, err
 	}
+	if err := t.resumed(ctx); err != nil {
+		return nil, 0, err
+	}
 	return t.next(), t.sent, nil
+}
+
+// resumed sends runs back to their touch that were held by a control which is
+// gone by now: whoever resumed may have looked for held runs before these were
+// stored as such, and would not come again.
+func (t *table) resumed(ctx context.Context) (err error) {
+	held := func(p *passage) bool { return p.next.Action == ActionHold }
+	if !slices.ContainsFunc(t.passages, held) {
+		return nil
+	}
+	if t.controls, err = t.Controls.Controls(ctx); err != nil {
+		return err
+	}
+	for _, p := range t.passages {
+		if held(p) && p.stopped(*p.sit.Touch) == "" {
+			p.next.Action, p.next.At, p.next.Channel = ActionDeliver, p.now, p.sit.Touch.Channel
+		}
+	}
+	return nil
 }
 
 // clear decides on fresh rows whether the passage's touch may go out now. When
@@ -120,6 +145,9 @@ func (p *passage) clear(ctx context.Context, id lifecycle.TouchID) (*shipment, e
 	if creative.Status != lifecycle.CreativeApproved || p.hash(creative) != t.Content {
 		_, err := p.close(*t, lifecycle.TouchBlocked, "the copy is no longer the approved one", lifecycle.Decision{}, lifecycle.Verdict{})
 		return nil, err
+	}
+	if p.allowed != nil && p.allowed.TouchID == t.ID {
+		return &shipment{passage: p, message: *p.allowed}, nil // judged on these very rows
 	}
 	verdict, message, err := p.judge(step, *t, creative, guardrails.Sending, false)
 	if err != nil {

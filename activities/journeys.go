@@ -36,6 +36,8 @@ type Journeys struct {
 	ReviewSLA   time.Duration // wall-clock time a reviewer has before the reminder
 	Concurrency int           // provider calls in flight per activity, at least 1
 	Log         *slog.Logger
+
+	evidence evidenceCache
 }
 
 // Prepare looks at a run and says what it should do next: it ends the run when
@@ -56,7 +58,7 @@ func (j *Journeys) Prepare(ctx context.Context, in Step) (Next, error) {
 func (j *Journeys) Deliver(ctx context.Context, in DeliverInput) (Next, error) {
 	defer alive(ctx)()
 	in.Now = late(ctx, in.Now)
-	next, _, err := j.deliver(ctx, []DeliverInput{in}, nil)
+	next, _, err := j.deliver(ctx, []DeliverInput{in})
 	if err != nil {
 		return Next{}, fail(err)
 	}

@@ -13,7 +13,7 @@ import (
 // judge renders a touch for its customer and lets the guardrails judge it.
 // approved says that a person approved this very touch.
 func (p *passage) judge(step journey.Step, touch lifecycle.Touch, creative lifecycle.Creative, stage guardrails.Stage, approved bool) (lifecycle.Verdict, lifecycle.Message, error) {
-	message, judged, err := p.message(touch, creative)
+	message, err := p.message(touch, creative)
 	if err != nil {
 		return lifecycle.Verdict{Outcome: lifecycle.Block, Findings: []lifecycle.Finding{{
 			Rule: "merge-fields", Outcome: lifecycle.Block, Value: err.Error(), Limit: "renders for this customer", Reason: "the copy cannot be rendered for this customer",
@@ -35,7 +35,7 @@ func (p *passage) judge(step journey.Step, touch lifecycle.Touch, creative lifec
 		At: p.now, Stage: stage, Customer: p.sit.Profile, Suppressed: suppressed, Channel: touch.Channel, Class: touch.Class,
 		Tags: touch.Tags, Journey: touch.Journey, Campaign: touch.Campaign, Step: touch.Step, Priority: p.def.Priority,
 		Exit: over, Creative: creative, Message: message, Offer: offer, Recent: earlier(p.sit.Recent, touch.ID), Window: p.def.Window,
-		RequireReview: step.Touch.AlwaysReview, Approved: approved, ContentJudged: judged, Amounts: p.amounts(),
+		RequireReview: step.Touch.AlwaysReview, Approved: approved, Amounts: p.amounts(),
 	}, p.Policy, p.Brand)
 	return verdict, message, nil
 }
@@ -58,18 +58,13 @@ func (p *passage) amounts() []lifecycle.Money {
 	return nil
 }
 
-// message renders the creative for the passage's customer. judged says that the
-// very same message passed the content rules moments ago in this activity.
-func (p *passage) message(touch lifecycle.Touch, creative lifecycle.Creative) (m lifecycle.Message, judged bool, err error) {
+// message renders the creative for the passage's customer.
+func (p *passage) message(touch lifecycle.Touch, creative lifecycle.Creative) (lifecycle.Message, error) {
 	customer := p.sit.Profile.Customer
-	if known, found := p.judged[touch.ID]; found && known.content == touch.Content && time.Since(known.at) < judgementLife &&
-		known.message.To == address(customer, touch.Channel) && known.message.ToName == customer.FirstName {
-		return known.message, true, nil
-	}
 	unsubscribe := p.Links.Unsubscribe(customer.ID, touch.Channel)
 	parts, err := p.Renderer.Render(creative, p.fields(touch, unsubscribe))
 	if err != nil {
-		return lifecycle.Message{}, false, err
+		return lifecycle.Message{}, err
 	}
 	return lifecycle.Message{
 		TouchID: touch.ID, Channel: touch.Channel, Class: touch.Class,
@@ -77,7 +72,7 @@ func (p *passage) message(touch lifecycle.Touch, creative lifecycle.Creative) (m
 		From: p.Brand.Sender.Email, FromName: p.Brand.Sender.Name, ReplyTo: p.Brand.Sender.ReplyTo,
 		Subject: parts.Subject, Preheader: parts.Preheader, HTML: parts.HTML, Text: parts.Text,
 		UnsubscribeURL: unsubscribe, Categories: []string{touch.Journey},
-	}, false, nil
+	}, nil
 }
 
 // fields are the merge fields of a touch.

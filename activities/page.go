@@ -106,14 +106,11 @@ func (j *Journeys) page(ctx context.Context, runs []ledger.Run, now time.Time, r
 		return err
 	}
 	at := map[lifecycle.RunID]Next{}
-	var due []DeliverInput
 	for i, n := range prepared.next() {
 		at[runs[i].ID] = n
-		if n.Action == ActionDeliver && !n.At.After(now) {
-			due = append(due, DeliverInput{Step: steps[i], TouchID: n.TouchID})
-		}
 	}
-	next, sent, err := j.deliver(ctx, due, prepared.judgements())
+	due := prepared.due(now)
+	next, sent, err := j.ship(ctx, prepared, due)
 	if err != nil {
 		return err
 	}
@@ -131,6 +128,22 @@ func (j *Journeys) page(ctx context.Context, runs []ledger.Run, now time.Time, r
 		}
 	}
 	return j.follow(ctx, follow, now, result)
+}
+
+// ship delivers what a preparation found due: on the rows it has just read, or
+// on fresh ones when that took too long.
+func (j *Journeys) ship(ctx context.Context, prepared *table, due []DeliverInput) (next []Next, sent int, err error) {
+	if len(due) == 0 {
+		return nil, 0, nil
+	}
+	if time.Since(prepared.opened) > freshFor {
+		return j.deliver(ctx, due)
+	}
+	t, err := prepared.onward(ctx, due)
+	if err != nil {
+		return nil, 0, err
+	}
+	return t.deliver(ctx, due)
 }
 
 // follow starts journey workflows for runs that have to wait for something and

@@ -28,7 +28,7 @@ type passage struct {
 	ended    []ledger.Record
 	asks     []ask // reviews to open once the plans are stored
 
-	judgement judgement // of the touch that was planned and allowed, if any
+	allowed *lifecycle.Message // of the touch that was planned on these rows and may go out
 }
 
 // walk moves the run to its next blocking step and sets next.

@@ -21,21 +21,13 @@ type table struct {
 	evidence  agents.Evidence
 	creatives map[string][]lifecycle.Creative // by slot
 	hashes    map[lifecycle.CreativeID]string // content hashes worked out so far
-	judged    map[lifecycle.TouchID]judgement // of the same activity's preparation, or nil
+	opened    time.Time                       // real instant before the rows were read
 	sent      int                             // touches the provider took, or may have taken
 }
 
-// judgement is a touch's message that the guardrails allowed, as rendered by
-// the preparation of the same page.
-type judgement struct {
-	message lifecycle.Message
-	content string    // hash of the creative it was rendered from
-	at      time.Time // real instant
-}
-
-// judgementLife is how long a judgement spares the delivery that follows in the
-// same activity from rendering and reading the very same copy again.
-const judgementLife = time.Minute
+// freshFor is how old what a page has read may be when its touches are sent: as
+// old as it may grow between reading and sending anyway.
+const freshFor = 2 * time.Second
 
 // open reads the runs of a batch and everything shared by them.
 func (j *Journeys) open(ctx context.Context, steps []Step) (*table, error) {
@@ -46,11 +38,12 @@ func (j *Journeys) open(ctx context.Context, steps []Step) (*table, error) {
 	for i, s := range steps {
 		ids[i] = s.RunID
 	}
+	opened := time.Now()
 	situations, err := j.Runs.Situations(ctx, ids, steps[0].Now)
 	if err != nil {
 		return nil, err
 	}
-	t := &table{Journeys: j, creatives: map[string][]lifecycle.Creative{}, hashes: map[lifecycle.CreativeID]string{}}
+	t := &table{Journeys: j, opened: opened, creatives: map[string][]lifecycle.Creative{}, hashes: map[lifecycle.CreativeID]string{}}
 	var slots []string
 	for i, sit := range situations {
 		def, err := j.Definitions.Definition(ctx, sit.Run.Journey, sit.Run.Version)
@@ -76,12 +69,8 @@ func (j *Journeys) open(ctx context.Context, steps []Step) (*table, error) {
 	if t.controls, err = j.Controls.Controls(ctx); err != nil {
 		return nil, err
 	}
-	cells, err := j.Evidence.Evidence(ctx)
-	if err != nil {
-		return nil, err
-	}
-	t.evidence = evidenceOf(cells)
-	return t, nil
+	t.evidence, err = j.evidence.read(ctx, j.Evidence)
+	return t, err
 }
 
 // save stores plans and progress of all passages, then opens the reviews they
@@ -152,17 +141,6 @@ func progressOf(r ledger.Run) ledger.Progress {
 	}
 }
 
-func evidenceOf(cells []ledger.ResponseCell) agents.Evidence {
-	var observed []agents.Cell
-	for _, c := range cells {
-		observed = append(observed, agents.Cell{
-			Group: c.Group, Journey: c.Journey, Channel: c.Channel, OfferID: c.OfferID,
-			Touched: c.Touched, TouchedConversions: c.TouchedConversions, Held: c.Held, HeldConversions: c.HeldConversions,
-		})
-	}
-	return agents.NewEvidence(observed)
-}
-
 // match evaluates branch and exit conditions for a passage.
 func (p *passage) match(event map[string]any) journey.Matcher {
 	return func(e *segment.Expr) (bool, error) {
@@ -201,14 +179,32 @@ func (t *table) hash(c lifecycle.Creative) string {
 	return known
 }
 
-// judgements are the messages that are allowed to go out, for the delivery
-// that follows in the same activity.
-func (t *table) judgements() map[lifecycle.TouchID]judgement {
-	all := map[lifecycle.TouchID]judgement{}
+// due returns the touches that may go out now, as what to deliver.
+func (t *table) due(now time.Time) []DeliverInput {
+	var due []DeliverInput
 	for _, p := range t.passages {
-		if p.judgement.message.TouchID != "" {
-			all[p.judgement.message.TouchID] = p.judgement
+		if p.next.Action == ActionDeliver && !p.next.At.After(now) {
+			due = append(due, DeliverInput{Step: Step{RunID: p.sit.Run.ID, Now: p.now}, TouchID: p.next.TouchID})
 		}
 	}
-	return all
+	return due
+}
+
+// onward is a table of these runs on the rows that this one has read and saved,
+// with what was judged on them; only the controls are read again, so that a
+// pause acts at once.
+func (t *table) onward(ctx context.Context, in []DeliverInput) (*table, error) {
+	on := &table{Journeys: t.Journeys, evidence: t.evidence, creatives: t.creatives, hashes: t.hashes, opened: t.opened}
+	var err error
+	if on.controls, err = t.Controls.Controls(ctx); err != nil {
+		return nil, err
+	}
+	next := 0
+	for _, p := range t.passages {
+		if next < len(in) && p.sit.Run.ID == in[next].RunID {
+			on.passages = append(on.passages, &passage{table: on, sit: p.sit, def: p.def, now: p.now, progress: p.progress, allowed: p.allowed})
+			next++
+		}
+	}
+	return on, nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -98,7 +97,7 @@ func (p *passage) planTouch(step journey.Step) (blocked bool, err error) {
 		return false, err
 	}
 	if verdict.Outcome == lifecycle.Allow {
-		p.judgement = judgement{message: message, content: touch.Content, at: time.Now()}
+		p.allowed = &message
 	}
 	return p.settle(step, touch, decision, verdict)
 }

@@ -22,7 +22,8 @@ const (
 
 // Woken is the payload of every waking signal.
 type Woken struct {
-	Reason string `json:"reason"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at,omitzero"` // when it was decided: orders controls that arrive together
 }
 
 // wake signals those of the runs that have a workflow of their own, and the

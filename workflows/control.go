@@ -1,15 +1,19 @@
 package workflows
 
 import (
+	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
+
+	"touchstone/activities"
 )
 
 // controls collects pause, resume and halt in the order in which they arrived:
 // the last one counts. Of signals that arrive within one workflow task the
-// engine keeps no order; the strictest counts then.
+// engine keeps no order; the one that was decided last counts then, or, when
+// they do not say, the strictest.
 type controls struct {
 	channels []workflow.ReceiveChannel // mildest first
 	names    []string
@@ -18,8 +22,8 @@ type controls struct {
 
 // control is one signal that arrived.
 type control struct {
-	name   string
-	reason string // what a person pasted, if it was understood
+	name string
+	activities.Woken
 }
 
 // listen registers a signal. Call it from the mildest to the strictest signal,
@@ -52,12 +56,18 @@ func (c *controls) arrived() bool {
 
 // collect moves signals from their channels into the order of their arrival.
 func (c *controls) collect() {
+	var together []control
 	for i, ch := range c.channels {
 		var raw converter.RawValue
 		for ch.ReceiveAsync(&raw) {
-			c.received = append(c.received, control{c.names[i], reasonOf(raw)})
+			together = append(together, control{c.names[i], wokenOf(raw)})
 		}
 	}
+	undated := func(c control) bool { return c.At.IsZero() }
+	if !slices.ContainsFunc(together, undated) {
+		slices.SortStableFunc(together, func(a, b control) int { return a.At.Compare(b.At) })
+	}
+	c.received = append(c.received, together...)
 }
 
 // any reports whether a signal is waiting. Use it as a wait condition.
@@ -70,7 +80,7 @@ func (c *controls) drain() (last, words string) {
 	var all []string
 	for _, r := range c.received {
 		last = r.name
-		all = append(all, strings.TrimSpace(r.name+" "+r.reason))
+		all = append(all, strings.TrimSpace(r.name+" "+r.Reason))
 	}
 	c.received = nil
 	return last, strings.Join(all, ", ")

@@ -54,11 +54,13 @@ func (w *wakes) drain() bool {
 
 // reasonOf reads a waking signal's payload, which may be anything a person
 // pasted.
-func reasonOf(raw converter.RawValue) string {
+func reasonOf(raw converter.RawValue) string { return wokenOf(raw).Reason }
+
+func wokenOf(raw converter.RawValue) activities.Woken {
 	payload := raw.Payload()
 	var woken activities.Woken
 	if payload == nil || readJSON(payload.GetData(), &woken) != nil {
-		return ""
+		return activities.Woken{}
 	}
-	return woken.Reason
+	return woken
 }

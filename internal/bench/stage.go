@@ -3,10 +3,12 @@ package bench
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"touchstone/guardrails"
 	"touchstone/internal/channel/sendgrid"
 	"touchstone/internal/clock"
 	"touchstone/internal/control"
@@ -32,22 +34,13 @@ type stage struct {
 // time. What
 // recipients do comes long after the measurement, as in life; it would
 // otherwise weigh on the rounds that happen to run then.
-func (r *run) open(ctx context.Context, customers int, speed float64) (*stage, error) {
+func (r *run) open(ctx context.Context, customers int, speed float64) (_ *stage, err error) {
 	o := r.Box
 	o.Ephemeral = true
 	o.Sandbox = func(so *sandbox.Options) { so.EventDelay, so.KeepBodies = 7*24*time.Hour, 100 }
-	// The bench writes to one customer twice within seconds: the same rules
-	// are asked, only later answered with no.
-	policy := *o.Policy
-	policy.Caps = nil
-	for _, c := range o.Policy.Caps {
-		if c.Limit != nil {
-			limit := *c.Limit + 100
-			c.Limit = &limit
-		}
-		policy.Caps = append(policy.Caps, c)
+	if o.Policy, err = generous(); err != nil {
+		return nil, err
 	}
-	o.Policy = &policy
 	box, err := onebox.Start(ctx, o)
 	if err != nil {
 		return nil, err
@@ -57,6 +50,13 @@ func (r *run) open(ctx context.Context, customers int, speed float64) (*stage, e
 		return nil, fmt.Errorf("%w (stopping: %v)", err, s.close(ctx))
 	}
 	return s, nil
+}
+
+// generous is the shipped policy with room for two messages within seconds: the
+// same rules are asked, and counted, only later answered with no.
+func generous() (*guardrails.Policy, error) {
+	limit := regexp.MustCompile(`limit: ([0-9]+),`)
+	return guardrails.ParsePolicy("policy.yaml", limit.ReplaceAll(guardrails.DefaultPolicySource(), []byte("limit: 90${1},")))
 }
 
 func (s *stage) close(ctx context.Context) error { return s.box.Stop(context.WithoutCancel(ctx)) }

@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	enums "go.temporal.io/api/enums/v1"
@@ -151,7 +152,7 @@ func (p *Plane) Control(ctx context.Context, c ledger.Control) error {
 	if err := p.log(ctx, "control."+string(c.State), c.By, string(c.Scope)+" "+c.Name, c); err != nil {
 		return err
 	}
-	if err := p.signalCampaigns(ctx, c); err != nil {
+	if err := p.signalCampaigns(ctx, c, now); err != nil {
 		return err
 	}
 	if c.State == ledger.ControlRunning {
@@ -161,7 +162,7 @@ func (p *Plane) Control(ctx context.Context, c ledger.Control) error {
 }
 
 // signalCampaigns tells the campaigns that a control concerns.
-func (p *Plane) signalCampaigns(ctx context.Context, c ledger.Control) error {
+func (p *Plane) signalCampaigns(ctx context.Context, c ledger.Control, now time.Time) error {
 	signal := map[ledger.ControlState]string{
 		ledger.ControlPaused: workflows.SignalPause, ledger.ControlHalted: workflows.SignalHalt, ledger.ControlRunning: workflows.SignalResume,
 	}[c.State]
@@ -175,7 +176,7 @@ func (p *Plane) signalCampaigns(ctx context.Context, c ledger.Control) error {
 		if !concerned || campaign.Status == workflows.StatusDone {
 			continue
 		}
-		if err := p.Temporal.SignalWorkflow(ctx, workflows.CampaignID(campaign.Name), "", signal, activities.Woken{Reason: c.Reason + " (" + c.By + ")"}); err != nil {
+		if err := p.Temporal.SignalWorkflow(ctx, workflows.CampaignID(campaign.Name), "", signal, activities.Woken{Reason: c.Reason + " (" + c.By + ")", At: now}); err != nil {
 			if lifecycle.CodeOf(engineError(campaign.Name, err)) != lifecycle.NotFound {
 				return engineError("campaign "+campaign.Name, err)
 			}

@@ -153,3 +153,20 @@ func TestTrackedMessagesAreOnce(t *testing.T) {
 		t.Errorf("events %d outbox %d orders %d customers %d count %d", events, outbox, orders, customers, count)
 	}
 }
+
+func execute(t testing.TB, url, sql string) {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := conn.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := conn.Exec(ctx, sql); err != nil {
+		t.Fatal(err)
+	}
+}

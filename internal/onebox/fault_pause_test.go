@@ -68,3 +68,33 @@ func (h *house) quiet(t *testing.T) {
 		t.Errorf("%d messages went out during a pause", n-last)
 	}
 }
+
+// TestFaultResumeRacesWithDeliveries pauses and resumes a journey so quickly
+// that deliveries see a pause which is over before they have recorded it.
+func TestFaultResumeRacesWithDeliveries(t *testing.T) {
+	h := open(t)
+	h.approvedCopy(t)
+	page, single := unique("flicker-page"), unique("flicker-single")
+	h.customers(t, page, "ada", 300)
+	h.store(t, page, broadcast)
+	h.listen(t, single, triggered)
+	ids := h.customers(t, single, "ada", 60)
+	h.campaign(t, control.Campaign{Name: page, Journey: page})
+	h.trackAll(t, ids, "Did "+single)
+	for range 15 {
+		for _, state := range []ledger.ControlState{ledger.ControlPaused, ledger.ControlRunning} {
+			for _, journey := range []string{page, single} {
+				must(t, h.plane.Control(t.Context(), ledger.Control{Scope: ledger.ScopeJourney, Name: journey, State: state, Reason: "a test of pauses", By: "maria"}))
+			}
+			time.Sleep(15 * time.Millisecond)
+		}
+	}
+	for journey, n := range map[string]int{page: 300, single: 60} {
+		h.ended(t, journey, n, 90*time.Second)
+		h.reported(t, journey)
+		if states := h.states(t, journey); states[lifecycle.TouchDelivered] != n {
+			t.Errorf("%s: %d customers, touches %v", journey, n, states)
+		}
+	}
+	h.sound(t)
+}

@@ -43,6 +43,12 @@ func TestFaultWorkerKilled(t *testing.T) {
 	healthy := sync.OnceFunc(func() { must(t, h.StartWorker(context.Background())) })
 	t.Cleanup(healthy) // the next test needs one
 
+	// Reports wait until everything is over: one that is faster than the next
+	// attempt would hide a second call.
+	h.Sandbox.SetWebhookURL("")
+	report := func() { h.Sandbox.SetWebhookURL(h.Config.Gateway.PublicURL + "/webhooks/sendgrid") }
+	t.Cleanup(report)
+
 	const people = 70 // more than are marked as being sent at once
 	type killed struct {
 		aftermath
@@ -90,6 +96,7 @@ func TestFaultWorkerKilled(t *testing.T) {
 		}
 		h.campaignDone(t, name, people)
 	}
+	report()
 	for _, k := range all {
 		h.reported(t, k.single)
 		h.reported(t, k.page)

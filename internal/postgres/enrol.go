@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"touchstone/internal/ledger"
 )
 
@@ -58,7 +60,9 @@ func (s *Store) Enrol(ctx context.Context, c ledger.Cohort) (ledger.Enrolled, er
 	args := append(append(make([]any, 0, n+10), c.Args...), c.Journey, c.Version, c.EntryKey, c.Campaign, instant(c.At),
 		c.Global, c.Holdout, c.Ramp, c.Always && !c.NoReentry, notSince)
 	var done ledger.Enrolled
-	err := s.pool.QueryRow(ctx, sql, args...).Scan(&done.Treated, &done.Holdout, &done.GlobalHoldout)
+	err := s.planned(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, sql, args...).Scan(&done.Treated, &done.Holdout, &done.GlobalHoldout)
+	})
 	return done, translate(err, "enrol campaign "+c.Campaign)
 }
 
@@ -69,7 +73,9 @@ func (s *Store) CountCohort(ctx context.Context, where string, args []any) (int,
 		where = "true"
 	}
 	var n int
-	err := s.pool.QueryRow(ctx, `select count(*) from customers c join customer_stats s on s.customer_id = c.id
-		where (`+where+`) and c.erased_at is null`, args...).Scan(&n)
+	err := s.planned(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `select count(*) from customers c join customer_stats s on s.customer_id = c.id
+			where (`+where+`) and c.erased_at is null`, args...).Scan(&n)
+	})
 	return n, translate(err, "count a segment")
 }

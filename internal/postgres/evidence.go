@@ -31,7 +31,10 @@ func (s *Store) Evidence(ctx context.Context) ([]ledger.ResponseCell, error) {
 // window; and what holdout runs do in the window a touch would have had, in the
 // group of the stage the customer was in at entry.
 func (s *Store) RefreshEvidence(ctx context.Context, now time.Time, window time.Duration) error {
-	return s.transaction(ctx, "refresh the response counts", func(q *dbsqlc.Queries, _ pgx.Tx) error {
+	return s.transaction(ctx, "refresh the response counts", func(q *dbsqlc.Queries, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, planAnew); err != nil {
+			return err
+		}
 		if err := lock(ctx, q, "evidence", ""); err != nil {
 			return err
 		}

@@ -77,11 +77,15 @@ func (s *Store) cohort(statement string, c ledger.Cohort, more ...any) (sql stri
 // Forecast counts what Enrol would do with a cohort, without doing it.
 func (s *Store) Forecast(ctx context.Context, c ledger.Cohort) ([]ForecastRow, error) {
 	sql, args := s.cohort(forecastSQL, c)
-	rows, err := s.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, translate(err, "forecast a cohort")
-	}
-	forecast, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ForecastRow])
+	var forecast []ForecastRow
+	err := s.planned(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		forecast, err = pgx.CollectRows(rows, pgx.RowToStructByPos[ForecastRow])
+		return err
+	})
 	return forecast, translate(err, "forecast a cohort")
 }
 
@@ -89,11 +93,15 @@ func (s *Store) Forecast(ctx context.Context, c ledger.Cohort) ([]ForecastRow, e
 // same ones each time; which they are has nothing to do with who they are.
 func (s *Store) SampleCohort(ctx context.Context, c ledger.Cohort, limit int) ([]lifecycle.CustomerID, error) {
 	sql, args := s.cohort(sampleSQL, c, limit)
-	rows, err := s.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return nil, translate(err, "sample a cohort")
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	var ids []string
+	err := s.planned(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
 	return typed[lifecycle.CustomerID](ids), translate(err, "sample a cohort")
 }
 

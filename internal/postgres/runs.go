@@ -86,6 +86,9 @@ func (s *Store) MoveRuns(ctx context.Context, moves []ledger.Progress, records [
 	if err := s.ensureFor(ctx, records); err != nil {
 		return err
 	}
+	if len(records) == 0 {
+		return s.statement("move runs", func(q *dbsqlc.Queries) error { return moveRuns(ctx, q, moves) })
+	}
 	return s.transaction(ctx, "move runs", func(q *dbsqlc.Queries, _ pgx.Tx) error {
 		if err := moveRuns(ctx, q, moves); err != nil {
 			return err

@@ -19,7 +19,7 @@ func (s *Store) MarkSending(ctx context.Context, ids []lifecycle.TouchID, at tim
 		return nil, err
 	}
 	var moved []string
-	err := s.transaction(ctx, "mark touches as sending", func(q *dbsqlc.Queries, _ pgx.Tx) (err error) {
+	err := s.statement("mark touches as sending", func(q *dbsqlc.Queries) (err error) {
 		moved, err = q.MarkSending(ctx, dbsqlc.MarkSendingParams{Ids: texts(ids), At: instant(at)})
 		return err
 	})

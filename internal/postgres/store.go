@@ -70,7 +70,12 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		"lock_timeout":                        "30s",
 		"idle_in_transaction_session_timeout": "5min",
 		"jit":                                 "off", // compiling costs more than our queries take
-		"random_page_cost":                    "1.1", // solid state and mostly cached: an index beats reading all
+		// The queries of one run are index lookups: planning them anew takes
+		// several times as long as running them, and a plan made while a table
+		// was small must not read all of it when it has grown. See planAnew.
+		"plan_cache_mode":  "force_generic_plan",
+		"enable_seqscan":   "off",
+		"random_page_cost": "1.1", // solid state and mostly cached: an index beats reading all
 	} {
 		if _, given := config.ConnConfig.RuntimeParams[name]; !given {
 			config.ConnConfig.RuntimeParams[name] = value
@@ -108,20 +113,50 @@ const attempts = 4
 
 // transaction runs work in one transaction and translates its error.
 func (s *Store) transaction(ctx context.Context, what string, work func(q *dbsqlc.Queries, tx pgx.Tx) error) error {
+	return translate(persist(func() error {
+		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return work(s.q.WithTx(tx), tx) })
+	}), what)
+}
+
+// statement runs work that is one statement, and so a transaction by itself.
+func (s *Store) statement(what string, work func(q *dbsqlc.Queries) error) error {
+	return translate(persist(func() error { return work(s.q) }), what)
+}
+
+// persist runs work again when the database chose it as a victim.
+func persist(work func() error) error {
 	for attempt := 1; ; attempt++ {
-		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return work(s.q.WithTx(tx), tx) })
-		if attempt < attempts && isVictim(err) {
-			continue
+		err := work()
+		if attempt == attempts || !isVictim(err) {
+			return err
 		}
-		return translate(err, what)
 	}
 }
 
 // snapshot runs work in one read-only transaction that sees a single instant.
 func (s *Store) snapshot(ctx context.Context, what string, work func(q *dbsqlc.Queries, tx pgx.Tx) error) error {
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
-		func(tx pgx.Tx) error { return work(s.q.WithTx(tx), tx) })
+		func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, planAnew); err != nil {
+				return err
+			}
+			return work(s.q.WithTx(tx), tx)
+		})
 	return translate(err, what)
+}
+
+// planAnew is for statements over whole tables, whose best plan depends on the
+// values asked for.
+const planAnew = "set local plan_cache_mode = force_custom_plan; set local enable_seqscan = on"
+
+// planned runs work, whose statements are planned anew, in one transaction.
+func (s *Store) planned(ctx context.Context, work func(tx pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, planAnew); err != nil {
+			return err
+		}
+		return work(tx)
+	})
 }
 
 // lock serialises work on things of one kind until the transaction ends.

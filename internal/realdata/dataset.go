@@ -40,7 +40,7 @@ func Datasets() []Dataset {
 		},
 		{
 			// Weeks 1-39, on which models of these customers are usually fitted.
-			Name: "cdnow", Cut: midnight(1997, time.October, 1, "America/New_York"), Day: 6 * time.Second,
+			Name: "cdnow", Cut: midnight(1997, time.October, 1, "America/New_York"), Day: 12 * time.Second,
 			later: `row.date > "1997-09-30"`, customer: "customer_id", brand: cdnowBrand,
 		},
 	}

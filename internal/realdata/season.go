@@ -2,6 +2,9 @@ package realdata
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 	"touchstone/internal/clock"
 	"touchstone/internal/control"
 	"touchstone/internal/journey"
+	"touchstone/internal/lifecycle"
 	"touchstone/workflows"
 )
 
@@ -154,6 +158,7 @@ func (r *season) prove(ctx context.Context) (err error) {
 		return err
 	}
 	r.say("  after %d weeks at one day in %s: enrolled %d, of them held out %d; touches %d", r.Weeks, r.dataset.Day, f.Enrolled, f.HeldOut, f.Touches)
+	r.say("  touches by state: %s", states(f.Ledger.ByState))
 	r.say("  SIMULATED responses: %d opens, %d clicks, %d orders, %d unsubscribes, %d complaints",
 		f.Responses.Opens, f.Responses.Clicks, f.Responses.Orders, f.Responses.Unsubscribes, f.Responses.Complaints)
 	r.say("  ledger verify: %s, %d touches, %d cap windows recounted; audit verify: %s, %d entries; seen twice by the provider: %d",
@@ -166,4 +171,13 @@ func word(ok bool) string {
 		return "ok"
 	}
 	return "FAILED"
+}
+
+func states(counts map[lifecycle.TouchState]int) string {
+	var list []string
+	for state, n := range counts {
+		list = append(list, fmt.Sprintf("%d %s", n, state))
+	}
+	slices.Sort(list)
+	return strings.Join(list, ", ")
 }

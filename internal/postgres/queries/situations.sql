@@ -1,6 +1,7 @@
 -- name: Situations :many
 -- Everything a decision about these runs may depend on, in one statement and so
--- in one snapshot; each part is an index lookup per run.
+-- in one snapshot; each part is an index lookup per run. The ids come from unnest
+-- alone: the planner then expects ten rows, not a thousand, and stays with indexes.
 select sqlc.embed(r), sqlc.embed(c), sqlc.embed(s),
     (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = r.customer_id)::jsonb as consents,
     (select coalesce(jsonb_agg(jsonb_build_object('channel', p.channel, 'reason', p.reason, 'at', p.at) order by p.channel), '[]')
@@ -21,9 +22,9 @@ select sqlc.embed(r), sqlc.embed(c), sqlc.embed(s),
         order by t.planned_at desc limit 1)::jsonb as touch,
     exists (select from orders o where o.customer_id = r.customer_id and o.total > 0 and o.at > coalesce(
         (select max(t.sent_at) from touches t where t.run_id = r.id), r.entered_at)) as converted
-from (select unnest(@ids::uuid[]) as id, generate_subscripts(@ids::uuid[], 1) as place) x
+from (select unnest(@ids::uuid[]) as id) x
 join journey_runs r on r.id = x.id
 join customers c on c.id = r.customer_id
 join customer_stats s on s.customer_id = r.customer_id
 left join journeys j on j.name = r.journey and j.version = r.version
-order by x.place;
+order by array_position(@ids::uuid[], x.id);
