@@ -57,7 +57,7 @@ func (j *Journeys) SendPage(ctx context.Context, in PageInput) (PageResult, erro
 	in.Now = late(ctx, in.Now)
 	var result PageResult
 	for result.Seen < in.Limit && result.Held == 0 {
-		runs, err := j.Due.DueRuns(ctx, in.Campaign, in.Now, min(pageParallel*pageBatch, in.Limit-result.Seen))
+		runs, err := j.Due.DueRuns(ctx, in.Campaign, in.Now, in.Limit-result.Seen)
 		if err != nil {
 			return result, fail(err)
 		}
@@ -79,6 +79,7 @@ func (j *Journeys) SendPage(ctx context.Context, in PageInput) (PageResult, erro
 func (j *Journeys) batches(ctx context.Context, runs []ledger.Run, now time.Time, result *PageResult) error {
 	var mu sync.Mutex
 	var group errgroup.Group
+	group.SetLimit(pageParallel)
 	for batch := range slices.Chunk(runs, pageBatch) {
 		group.Go(func() error {
 			part := PageResult{Seen: len(batch)}
