@@ -50,7 +50,7 @@ const calm = 4
 // journeys measures journeys per second and processor time per journey against
 // the minimal workflow, then what one touch costs the engine, and latencies.
 func (r *run) journeys(ctx context.Context) (err error) {
-	r.say("journeys: %d rounds of %s each, %d in flight", r.Rounds, r.Period, r.InFlight)
+	r.say("journeys: rounds of %s, %d in flight", r.Period, r.InFlight)
 	r.Box.Config.GlobalHoldout = 0
 	s, err := r.open(ctx, journeyCustomers, minutes)
 	if err != nil {

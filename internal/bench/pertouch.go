@@ -12,9 +12,9 @@ import (
 	"touchstone/workflows"
 )
 
-// sampled is how many journeys are started one after the other to look at their
-// histories.
-const sampled = 60
+// sampledPerRound is how many journeys are looked at, under a calm load, for every
+// round that is measured.
+const sampledPerRound = 20
 
 // cost is what one workflow left in its history.
 type cost struct {
@@ -26,6 +26,7 @@ type cost struct {
 
 // perTouch looks at the histories of journeys under a calm load.
 func (s *stage) perTouch(ctx context.Context, ours, minimal loop) error {
+	sampled := sampledPerRound * s.Rounds
 	s.say("  histories and latencies: %d journeys, %d at once", sampled, calm)
 	since := s.box.Clock.Now()
 	for _, l := range []loop{ours, minimal} {
