@@ -234,6 +234,7 @@ func (m *Model) call(ctx context.Context, b Brief, format int32) (openai.ChatCom
 	}
 	reasoning := isReasoning(m.cfg.Model)
 	if m.cfg.TokensParam == "max_tokens" || m.cfg.TokensParam == "" && !reasoning {
+		//lint:ignore SA1019 many compatible servers know only this name
 		req.MaxTokens = m.cfg.MaxTokens
 	} else {
 		req.MaxCompletionTokens = m.cfg.MaxTokens

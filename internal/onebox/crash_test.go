@@ -22,6 +22,7 @@ import (
 	"touchstone/guardrails"
 	"touchstone/internal/brand"
 	"touchstone/internal/channel"
+	"touchstone/internal/channel/sendgrid"
 	"touchstone/internal/clock"
 	"touchstone/internal/config"
 	"touchstone/internal/ledger"
@@ -112,6 +113,10 @@ func runCrashingWorker(ctx context.Context, plan string, log *slog.Logger) error
 	if err != nil {
 		return err
 	}
+	activity, err := sendgrid.New(sendgrid.Config{APIKey: c.Config.SendGrid.APIKey, BaseURL: c.Config.SendGrid.BaseURL, EmailActivity: true})
+	if err != nil {
+		return err
+	}
 	w, err := worker.New(worker.Options{
 		Config: c.Config, Store: store, Temporal: engine, Brand: shop, Policy: guardrails.DefaultPolicy(), Scale: c.Scale,
 		Providers: providers, Log: log,
@@ -120,7 +125,7 @@ func runCrashingWorker(ctx context.Context, plan string, log *slog.Logger) error
 			j.Ledger = dyingLedger{d, j.Ledger}
 			j.Starter = dyingStarter{d, j.Starter}
 			campaigns.Cohorts = dyingCohorts{d, campaigns.Cohorts}
-			j.Providers = map[lifecycle.Channel]activities.Provider{lifecycle.Email: dyingProvider{d, j.Providers[lifecycle.Email]}}
+			j.Providers = map[lifecycle.Channel]activities.Provider{lifecycle.Email: dyingProvider{d, j.Providers[lifecycle.Email], activity}}
 		},
 	})
 	if err != nil {
@@ -185,21 +190,25 @@ func (l dyingLedger) Settle(ctx context.Context, batch []ledger.Settlement, reco
 type dyingProvider struct {
 	dying
 	activities.Provider
+	log activities.Provider // answers Lookup
 }
 
-// Send dies while the provider has the request and has not answered: the test
-// makes the provider slow.
+// Send may die while the provider has the message and has not answered yet: the
+// test makes the provider slow, and its activity log says what it has.
 func (p dyingProvider) Send(ctx context.Context, m lifecycle.Message) (channel.Receipt, error) {
-	answered := make(chan struct{})
-	go func() {
-		select {
-		case <-answered:
-		case <-time.After(300 * time.Millisecond):
-			p.at(ctx, duringCall, m.TouchID)
-		}
-	}()
+	if p.At == duringCall {
+		calling, answered := context.WithCancel(ctx)
+		defer answered()
+		go func() {
+			for calling.Err() == nil {
+				if _, presence, err := p.log.Lookup(calling, m.TouchID); err == nil && presence == channel.Found {
+					p.at(calling, duringCall, m.TouchID)
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		}()
+	}
 	receipt, err := p.Provider.Send(ctx, m)
-	close(answered)
 	p.at(ctx, afterAcceptance, m.TouchID)
 	return receipt, err
 }

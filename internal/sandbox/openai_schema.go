@@ -1,5 +1,7 @@
 package sandbox
 
+//lint:file-ignore ST1005 these are the vendor's sentences, capitals and full stops included
+
 import (
 	"encoding/json"
 	"errors"

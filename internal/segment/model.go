@@ -208,15 +208,6 @@ func lookup(name string) (any, bool) {
 // namespaces are the words before the first dot.
 var namespaces = []string{"customer", "attributes", "consent", "stage", "orders", "engagement", "touches", "event", "entry"}
 
-func isNamespace(word string) bool {
-	for _, n := range namespaces {
-		if n == word {
-			return true
-		}
-	}
-	return false
-}
-
 // inNamespace lists the fields that share the namespace of a name.
 func inNamespace(name string) []string {
 	space, _, _ := strings.Cut(name, ".")
