@@ -42,7 +42,7 @@ type PageResult struct {
 
 const (
 	// pageBatch is how many runs are read, judged and stored at once.
-	pageBatch = 125
+	pageBatch = 128
 	// pageParallel is how many batches of a page are under way at once: while
 	// one waits for the database or the provider, another one renders.
 	pageParallel = 4
@@ -102,20 +102,30 @@ func (j *Journeys) page(ctx context.Context, runs []ledger.Run, now time.Time, r
 	for i, r := range runs {
 		steps[i] = Step{RunID: r.ID, Now: now}
 	}
-	prepared, err := j.advance(ctx, steps)
+	t, err := j.walked(ctx, steps)
 	if err != nil {
 		return err
 	}
+	ready, err := t.ready(ctx, now)
+	if err != nil {
+		return err
+	}
+	if err := t.ship(ctx, ready); err != nil {
+		return err
+	}
+	if err := t.save(ctx); err != nil {
+		return err
+	}
+	due := t.due(now)
+	next, sent, err := j.deliver(ctx, due)
+	if err != nil {
+		return err
+	}
+	result.Sent += t.sent + sent
 	at := map[lifecycle.RunID]Next{}
-	for i, n := range prepared.next() {
+	for i, n := range t.next() {
 		at[runs[i].ID] = n
 	}
-	due := prepared.due(now)
-	next, sent, err := j.ship(ctx, prepared, due)
-	if err != nil {
-		return err
-	}
-	result.Sent += sent
 	for i, n := range next {
 		at[due[i].RunID] = n
 	}
@@ -129,22 +139,6 @@ func (j *Journeys) page(ctx context.Context, runs []ledger.Run, now time.Time, r
 		}
 	}
 	return j.follow(ctx, follow, now, result)
-}
-
-// ship delivers what a preparation found due: on the rows it has just read, or
-// on fresh ones when that took too long.
-func (j *Journeys) ship(ctx context.Context, prepared *table, due []DeliverInput) (next []Next, sent int, err error) {
-	if len(due) == 0 {
-		return nil, 0, nil
-	}
-	if time.Since(prepared.opened) > freshFor {
-		return j.deliver(ctx, due)
-	}
-	t, err := prepared.onward(ctx, due)
-	if err != nil {
-		return nil, 0, err
-	}
-	return t.deliver(ctx, due)
 }
 
 // follow starts journey workflows for runs that have to wait for something and
