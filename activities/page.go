@@ -27,7 +27,8 @@ type DueRuns interface {
 type PageInput struct {
 	Campaign string    `json:"campaign"`
 	Now      time.Time `json:"now"`
-	Limit    int       `json:"limit"` // runs at most
+	Limit    int       `json:"limit"`             // runs at most
+	Pending  int       `json:"pending,omitempty"` // as far as the campaign knows
 }
 
 // PageResult sums a page up.
@@ -36,6 +37,7 @@ type PageResult struct {
 	Sent    int       `json:"sent"`    // the provider took it, or may have
 	Durable int       `json:"durable"` // went on in a journey workflow of their own
 	Held    int       `json:"held"`    // stopped by a pause
+	Ended   int       `json:"ended"`   // their journey is over
 	Pending int       `json:"pending"` // still to come in this campaign
 	NextDue time.Time `json:"next_due,omitzero"`
 }
@@ -68,6 +70,12 @@ func (j *Journeys) SendPage(ctx context.Context, in PageInput) (PageResult, erro
 			return result, fail(err)
 		}
 	}
+	// Counting a large cohort after every page would cost more than the page: a
+	// full one has more behind it as long as the campaign knows of any.
+	if left := in.Pending - result.Durable - result.Ended; result.Seen == in.Limit && left > 0 {
+		result.NextDue, result.Pending = in.Now, left
+		return result, nil
+	}
 	var err error
 	result.NextDue, result.Pending, err = j.Due.NextDue(ctx, in.Campaign)
 	return result, fail(err)
@@ -90,6 +98,7 @@ func (j *Journeys) batches(ctx context.Context, runs []ledger.Run, now time.Time
 			result.Sent += part.Sent
 			result.Durable += part.Durable
 			result.Held += part.Held
+			result.Ended += part.Ended
 			return err
 		})
 	}
@@ -136,6 +145,8 @@ func (j *Journeys) page(ctx context.Context, runs []ledger.Run, now time.Time, r
 			follow = append(follow, r)
 		case ActionHold:
 			result.Held++
+		case ActionEnd:
+			result.Ended++
 		}
 	}
 	return j.follow(ctx, follow, now, result)

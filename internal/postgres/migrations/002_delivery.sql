@@ -1,3 +1,16 @@
+-- Every index costs a write per touch and state. A customer's touches are few: a
+-- run's are found among them.
+drop index touches_run;
+drop index touches_customer;
+create index touches_customer on touches (customer_id, reserved_at);
+-- Rows come roughly by time of planning, and reports read long periods.
+drop index touches_planned;
+create index touches_planned on touches using brin (planned_at) with (autosummarize = on);
+-- A customer's runs are found by the uniqueness of the entry.
+alter table journey_runs drop constraint journey_runs_journey_customer_id_entry_key_key;
+alter table journey_runs add unique (customer_id, journey, entry_key);
+drop index journey_runs_customer;
+
 -- The decision log takes its entries as arrays: bodies are JSON, and JSON within
 -- JSON cost more than the chain.
 drop function append_decisions(jsonb);
