@@ -38,6 +38,7 @@ type Journeys struct {
 	Log         *slog.Logger
 
 	evidence evidenceCache
+	judged   judgedCopy
 }
 
 // Prepare looks at a run and says what it should do next: it ends the run when

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -24,7 +25,7 @@ func (s *Store) Reserve(ctx context.Context, asked []ledger.Reservation) ([]ledg
 	if len(asked) == 0 {
 		return nil, nil
 	}
-	touches, customers := make([]lifecycle.TouchID, len(asked)), make([]lifecycle.CustomerID, len(asked))
+	customers := make([]lifecycle.CustomerID, len(asked))
 	ats := make([]time.Time, len(asked))
 	seen := map[lifecycle.CustomerID]bool{}
 	for i, r := range asked {
@@ -32,7 +33,7 @@ func (s *Store) Reserve(ctx context.Context, asked []ledger.Reservation) ([]ledg
 			return nil, lifecycle.Errorf(lifecycle.Invalid, "customer %s has two touches in one reservation: reserve them one after the other", r.Touch.CustomerID)
 		}
 		seen[r.Touch.CustomerID] = true
-		touches[i], customers[i], ats[i] = r.Touch.ID, r.Touch.CustomerID, r.At
+		customers[i], ats[i] = r.Touch.CustomerID, r.At
 		if err := s.ensureFor(ctx, r.Records); err != nil {
 			return nil, err
 		}
@@ -45,7 +46,7 @@ func (s *Store) Reserve(ctx context.Context, asked []ledger.Reservation) ([]ledg
 		if err := lock(ctx, q, "customer", customers...); err != nil {
 			return err
 		}
-		standing, err := q.LockStanding(ctx, texts(touches))
+		standing, err := q.LockStanding(ctx, inOrder(asked))
 		if err != nil {
 			return err
 		}
@@ -58,6 +59,18 @@ func (s *Store) Reserve(ctx context.Context, asked []ledger.Reservation) ([]ledg
 		return nil, err
 	}
 	return results, nil
+}
+
+// inOrder are the ids of the touches in the order in which everybody locks them.
+func inOrder(asked []ledger.Reservation) []string {
+	sorted := slices.SortedFunc(slices.Values(asked), func(a, b ledger.Reservation) int {
+		return cmp.Or(cmp.Compare(a.Touch.CustomerID, b.Touch.CustomerID), cmp.Compare(a.Touch.ID, b.Touch.ID))
+	})
+	ids := make([]string, len(sorted))
+	for i, r := range sorted {
+		ids[i] = string(r.Touch.ID)
+	}
+	return ids
 }
 
 // decided are the records of the touches that were granted or lost their slot.

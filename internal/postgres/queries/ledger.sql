@@ -28,14 +28,15 @@ select s.id from saved s;
 
 -- name: LockTouches :many
 -- Locks touches and their customers' statistics in one order for everybody.
-select t.id from touches t
+select t.id from (select unnest(@ids::uuid[]) as id) x join touches t on t.id = x.id
 join customer_stats s on s.customer_id = t.customer_id
-where t.id = any(@ids::uuid[]) order by t.customer_id, t.id for update of t, s;
+order by t.customer_id, t.id for update of t, s;
 
 -- name: LockStanding :many
--- Locks touches that may be reserved, those that exist yet.
-select t.id, t.customer_id, t.state from touches t where t.id = any(@ids::uuid[])
-order by t.customer_id, t.id for update;
+-- Locks touches that may be reserved, those that exist yet, in the order asked:
+-- one look-up by id each, whatever the planner believes of the table's size.
+select t.id, t.customer_id, t.state from unnest(@ids::uuid[]) x(id)
+cross join lateral (select o.id, o.customer_id, o.state from touches o where o.id = x.id offset 0 for update) t;
 
 -- name: ReserveTouches :many
 -- Reserves the touches that are under every cap and marks them as being sent;
