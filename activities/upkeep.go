@@ -6,6 +6,7 @@ import (
 
 	"touchstone/internal/clock"
 	"touchstone/internal/lifecycle"
+	"touchstone/internal/measure"
 )
 
 // Upkeep keeps the ledger and the evidence current.
@@ -13,6 +14,8 @@ type Upkeep struct {
 	Ledger     Ledger
 	Evidence   EvidenceStore
 	Partitions Partitions
+	Sums       Sums
+	Currency   string // of the sums, ISO 4217
 	Scale      clock.Scale
 	Window     time.Duration // how long after a touch an order counts as its response
 }
@@ -22,6 +25,11 @@ type Partitions interface {
 	EnsurePartitions(ctx context.Context, since, until time.Time) error
 }
 
+// Sums keeps the hourly sums behind the key figures.
+type Sums interface {
+	RollUp(ctx context.Context, in measure.Rollup) (measure.RolledUp, error)
+}
+
 // UpkeepInput names the business instant of the upkeep.
 type UpkeepInput struct {
 	Now time.Time `json:"now"`
@@ -29,15 +37,16 @@ type UpkeepInput struct {
 
 // UpkeepResult says what the upkeep found.
 type UpkeepResult struct {
-	Unconfirmed int `json:"unconfirmed"` // touches whose attempt died in the provider call
+	Unconfirmed int `json:"unconfirmed"`     // touches whose attempt died in the provider call
+	Hours       int `json:"hours,omitempty"` // whose sums were made anew
 }
 
 // abandonedAfter is the real time after which a touch that is still "sending"
 // belongs to an attempt that died: longer than any delivery activity may run.
 const abandonedAfter = 10 * time.Minute
 
-// Round settles touches of dead attempts, makes next months' partitions and
-// rebuilds the response counts.
+// Round settles touches of dead attempts, makes next months' partitions, rebuilds
+// the response counts and brings the hourly sums up to date.
 func (u *Upkeep) Round(ctx context.Context, in UpkeepInput) (UpkeepResult, error) {
 	defer alive(ctx)()
 	if err := u.Partitions.EnsurePartitions(ctx, in.Now, in.Now.AddDate(0, 3, 0)); err != nil {
@@ -47,7 +56,11 @@ func (u *Upkeep) Round(ctx context.Context, in UpkeepInput) (UpkeepResult, error
 	if err != nil {
 		return UpkeepResult{}, fail(err)
 	}
-	return UpkeepResult{Unconfirmed: len(expired)}, fail(u.Evidence.RefreshEvidence(ctx, in.Now, u.Window))
+	if err := u.Evidence.RefreshEvidence(ctx, in.Now, u.Window); err != nil {
+		return UpkeepResult{}, fail(err)
+	}
+	rolled, err := u.Sums.RollUp(ctx, measure.Rollup{Now: in.Now, Attribution: u.Window, Currency: u.Currency})
+	return UpkeepResult{Unconfirmed: len(expired), Hours: rolled.Hours}, fail(err)
 }
 
 // Erasure forgets a customer.
