@@ -225,8 +225,17 @@ type ReportDaily struct {
 	Campaign     string    `json:"campaign"`
 	Agent        string    `json:"agent"`
 	Channel      string    `json:"channel"`
+	Class        string    `json:"class"`
 	Touches      int64     `json:"touches"`
+	Planned      int64     `json:"planned"`
+	InReview     int64     `json:"in_review"`
+	Deferred     int64     `json:"deferred"`
+	Skipped      int64     `json:"skipped"`
+	Blocked      int64     `json:"blocked"`
+	Rejected     int64     `json:"rejected"`
+	Refused      int64     `json:"refused"`
 	Sent         int64     `json:"sent"`
+	Unconfirmed  int64     `json:"unconfirmed"`
 	Delivered    int64     `json:"delivered"`
 	Bounced      int64     `json:"bounced"`
 	HardBounced  int64     `json:"hard_bounced"`
@@ -234,12 +243,11 @@ type ReportDaily struct {
 	Unsubscribed int64     `json:"unsubscribed"`
 	Opened       int64     `json:"opened"`
 	Clicked      int64     `json:"clicked"`
-	Blocked      int64     `json:"blocked"`
-	Skipped      int64     `json:"skipped"`
 	Reviewed     int64     `json:"reviewed"`
 	Cost         int64     `json:"cost"`
 	Orders       int64     `json:"orders"`
 	Conversions  int64     `json:"conversions"`
+	OrderValue   int64     `json:"order_value"`
 	Revenue      int64     `json:"revenue"`
 }
 
@@ -273,25 +281,29 @@ type ReportHourly struct {
 	Agent        string    `json:"agent"`
 	Channel      string    `json:"channel"`
 	Class        string    `json:"class"`
-	Touches      int32     `json:"touches"`
-	Planned      int32     `json:"planned"`
-	InReview     int32     `json:"in_review"`
-	Deferred     int32     `json:"deferred"`
-	Skipped      int32     `json:"skipped"`
-	Blocked      int32     `json:"blocked"`
-	Rejected     int32     `json:"rejected"`
-	Refused      int32     `json:"refused"`
-	Sent         int32     `json:"sent"`
-	Unconfirmed  int32     `json:"unconfirmed"`
-	Delivered    int32     `json:"delivered"`
-	Bounced      int32     `json:"bounced"`
-	HardBounced  int32     `json:"hard_bounced"`
-	Complained   int32     `json:"complained"`
-	Unsubscribed int32     `json:"unsubscribed"`
-	Opened       int32     `json:"opened"`
-	Clicked      int32     `json:"clicked"`
-	Reviewed     int32     `json:"reviewed"`
+	Touches      int64     `json:"touches"`
+	Planned      int64     `json:"planned"`
+	InReview     int64     `json:"in_review"`
+	Deferred     int64     `json:"deferred"`
+	Skipped      int64     `json:"skipped"`
+	Blocked      int64     `json:"blocked"`
+	Rejected     int64     `json:"rejected"`
+	Refused      int64     `json:"refused"`
+	Sent         int64     `json:"sent"`
+	Unconfirmed  int64     `json:"unconfirmed"`
+	Delivered    int64     `json:"delivered"`
+	Bounced      int64     `json:"bounced"`
+	HardBounced  int64     `json:"hard_bounced"`
+	Complained   int64     `json:"complained"`
+	Unsubscribed int64     `json:"unsubscribed"`
+	Opened       int64     `json:"opened"`
+	Clicked      int64     `json:"clicked"`
+	Reviewed     int64     `json:"reviewed"`
 	Cost         int64     `json:"cost"`
+	Orders       int64     `json:"orders"`
+	Conversions  int64     `json:"conversions"`
+	OrderValue   int64     `json:"order_value"`
+	Revenue      int64     `json:"revenue"`
 }
 
 type ReportOrder struct {

@@ -184,28 +184,41 @@ select t.id as touch_id, t.run_id, t.customer_id, t.journey, t.version, t.campai
     t.cost, t.currency
 from touches t;
 
+-- Touches by the hour in which they went out, were tried or planned; orders and
+-- revenue by the hour of the order.
 create view report_hourly as
-select t.* from rollup_touches t;
-
-create view report_daily as
-select day_of(c.hour) as day, c.journey, c.campaign, c.agent, c.channel,
-    sum(c.touches)::bigint as touches, sum(c.sent)::bigint as sent, sum(c.delivered)::bigint as delivered,
+select c.hour, c.journey, c.campaign, c.agent, c.channel, c.class,
+    sum(c.touches)::bigint as touches, sum(c.planned)::bigint as planned, sum(c.in_review)::bigint as in_review,
+    sum(c.deferred)::bigint as deferred, sum(c.skipped)::bigint as skipped, sum(c.blocked)::bigint as blocked,
+    sum(c.rejected)::bigint as rejected, sum(c.refused)::bigint as refused, sum(c.sent)::bigint as sent,
+    sum(c.unconfirmed)::bigint as unconfirmed, sum(c.delivered)::bigint as delivered,
     sum(c.bounced)::bigint as bounced, sum(c.hard_bounced)::bigint as hard_bounced,
     sum(c.complained)::bigint as complained, sum(c.unsubscribed)::bigint as unsubscribed,
-    sum(c.opened)::bigint as opened, sum(c.clicked)::bigint as clicked, sum(c.blocked)::bigint as blocked,
-    sum(c.skipped)::bigint as skipped, sum(c.reviewed)::bigint as reviewed, sum(c.cost)::bigint as cost,
-    sum(c.orders)::bigint as orders, sum(c.conversions)::bigint as conversions, sum(c.revenue)::bigint as revenue
+    sum(c.opened)::bigint as opened, sum(c.clicked)::bigint as clicked, sum(c.reviewed)::bigint as reviewed,
+    sum(c.cost)::bigint as cost, sum(c.orders)::bigint as orders, sum(c.conversions)::bigint as conversions,
+    sum(c.value)::bigint as order_value, sum(c.revenue)::bigint as revenue
 from (
-    select t.hour, t.journey, t.campaign, t.agent, t.channel, t.touches, t.sent, t.delivered, t.bounced, t.hard_bounced,
-        t.complained, t.unsubscribed, t.opened, t.clicked, t.blocked, t.skipped, t.reviewed, t.cost,
-        0 as orders, 0 as conversions, 0::bigint as revenue
-    from rollup_touches t where t.class = 'marketing'
+    select t.*, 0 as orders, 0 as conversions, 0::bigint as value, 0::bigint as revenue from rollup_touches t
     union all
-    select r.hour, r.journey, r.campaign, r.agent, r.channel, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-        r.orders, r.conversions, r.revenue
+    select r.hour, r.journey, r.campaign, r.agent, r.channel, 'marketing', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        r.orders, r.conversions, r.value, r.revenue
     from rollup_credits r
 ) c
-group by 1, 2, 3, 4, 5;
+group by 1, 2, 3, 4, 5, 6;
+
+create view report_daily as
+select day_of(h.hour) as day, h.journey, h.campaign, h.agent, h.channel, h.class,
+    sum(h.touches)::bigint as touches, sum(h.planned)::bigint as planned, sum(h.in_review)::bigint as in_review,
+    sum(h.deferred)::bigint as deferred, sum(h.skipped)::bigint as skipped, sum(h.blocked)::bigint as blocked,
+    sum(h.rejected)::bigint as rejected, sum(h.refused)::bigint as refused, sum(h.sent)::bigint as sent,
+    sum(h.unconfirmed)::bigint as unconfirmed, sum(h.delivered)::bigint as delivered,
+    sum(h.bounced)::bigint as bounced, sum(h.hard_bounced)::bigint as hard_bounced,
+    sum(h.complained)::bigint as complained, sum(h.unsubscribed)::bigint as unsubscribed,
+    sum(h.opened)::bigint as opened, sum(h.clicked)::bigint as clicked, sum(h.reviewed)::bigint as reviewed,
+    sum(h.cost)::bigint as cost, sum(h.orders)::bigint as orders, sum(h.conversions)::bigint as conversions,
+    sum(h.order_value)::bigint as order_value, sum(h.revenue)::bigint as revenue
+from report_hourly h
+group by 1, 2, 3, 4, 5, 6;
 
 create view report_orders as
 select o.external_id as order_id, o.customer_id, o.at, o.total, o.currency, o.items, o.coupon <> '' as with_coupon
