@@ -49,7 +49,8 @@ func newYear(t *testing.T, of bench.Year) year {
 	y := year{store, t, c}
 	y.must(store.EnsurePartitions(t.Context(), of.Start.Add(-30*day), of.Start.Add(400*day)))
 	y.must(of.Fill(t.Context(), c))
-	_, err = c.Exec(t.Context(), "analyze")
+	// For the plain SQL: our own statements do without it.
+	_, err = c.Exec(t.Context(), "create index on touches (customer_id, sent_at); analyze")
 	y.must(err)
 	_, err = store.RollUp(t.Context(), measure.Rollup{Now: of.Start.Add(366 * day), Attribution: 7 * day, Currency: "USD"})
 	y.must(err)
@@ -166,7 +167,7 @@ func near(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a), 
 
 func TestKPIsAgreeWithPlainSQL(t *testing.T) {
 	t.Parallel()
-	y := newYear(t, bench.Year{Customers: 4000, Touches: 60_000, Events: 20_000, Start: yearStart})
+	y := newYear(t, bench.Year{Customers: 3000, Touches: 45_000, Events: 10_000, Start: yearStart})
 	for _, period := range []struct{ from, to time.Time }{
 		{yearStart, yearStart.Add(365 * day)},
 		{yearStart.Add(100*day + 5*time.Hour), yearStart.Add(160*day + 17*time.Hour)}, // hours that cut days
@@ -177,6 +178,9 @@ func TestKPIsAgreeWithPlainSQL(t *testing.T) {
 		for _, r := range readings {
 			sql, known := plainly[r.KPI]
 			if !known {
+				continue
+			}
+			if strings.Contains(r.Why, "orders are needed back to") { // and the whole year has them
 				continue
 			}
 			n, d := y.plain(sql, period.from, period.to)
@@ -194,8 +198,8 @@ func TestKPIsAgreeWithPlainSQL(t *testing.T) {
 				t.Errorf("%s: interval %+v around %v", r.KPI, r.Interval, n/d)
 			}
 		}
-		if answered < 30 {
-			t.Errorf("only %d KPIs were answered", answered)
+		if want := map[bool]int{true: len(plainly) - 1, false: len(plainly) - 4}[period.from.Equal(yearStart)]; answered < want {
+			t.Errorf("%d KPIs were answered, want %d", answered, want)
 		}
 		y.checkIncremental(readings, period.from, period.to)
 	}
@@ -315,7 +319,7 @@ func (y year) checkParts() {
 		y.t.Errorf("opened e-mails among push messages: %+v", r)
 	}
 	short := measure.KPIQuery{From: yearStart, To: yearStart.Add(6 * time.Hour)}
-	if r := numerators(short)["rpmt"]; r.Status != measure.NotEnoughData || !strings.Contains(r.Why, "1000 needed") || r.Interval != (measure.Interval{}) {
+	if r := numerators(short)["rpmt"]; r.Status != measure.NotEnoughData || !strings.Contains(r.Why, "of 1000 marketing touches needed") || r.Interval != (measure.Interval{}) {
 		y.t.Errorf("a quarter of a day: %+v", r)
 	}
 }

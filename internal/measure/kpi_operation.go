@@ -117,7 +117,7 @@ var operation = []metric{
 		Definition: "Known customers who have entered a journey as treated by the period's end. The phases aim at 5 %, 50 % and 100 % less the holdout.",
 		Formula:    "customers treated / customers known; Wilson",
 		Source:     "journey_runs.arm, customers",
-		Unit:       UnitShare, Better: Higher, Cadence: weekly, Minimum: 1,
+		Unit:       UnitShare, Better: Higher, Cadence: weekly, Minimum: leastBuyers,
 	}, read: func(s *Sums) figure { return share(int64(s.People.Treated), int64(s.People.Customers)) }},
 	{of: "hours", KPI: KPI{
 		ID: "peak_hourly_touches", Title: "Peak touches in an hour", Group: "Operation",
@@ -125,7 +125,12 @@ var operation = []metric{
 		Formula:    "max over hours of touches sent",
 		Source:     "rollup_touches.sent",
 		Unit:       UnitCount, Better: Higher, Cadence: hourly,
-	}, read: func(s *Sums) figure { return total(float64(s.Peak), 1) }},
+	}, read: func(s *Sums) figure {
+		if s.Peak == 0 {
+			return unknown("no touch was sent")
+		}
+		return total(float64(s.Peak), 1)
+	}},
 	{KPI: KPI{
 		ID: "uptime", Title: "System uptime", Group: "Operation",
 		Definition: "Share of the time in which engine, gateway and database answered.",

@@ -57,8 +57,8 @@ func (s *Sums) Readings(baselines Baselines) []Reading {
 		r := Reading{KPI: m.ID, From: s.From, To: s.To}
 		f := s.figure(m, baselines)
 		r.Numerator, r.Denominator, r.Why = f.numerator, f.denominator, f.why
-		if r.Why == "" && f.denominator < m.Minimum {
-			r.Why = fmt.Sprintf("%s %s, %s needed", number(f.denominator), m.of, number(m.Minimum))
+		if f.denominator < m.Minimum && (f.why == "" || f.denominator > 0) {
+			r.Why = fmt.Sprintf("%s of %s %s needed", number(f.denominator), number(m.Minimum), m.of)
 		}
 		r.Status = NotEnoughData
 		if r.Why == "" {
