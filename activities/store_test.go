@@ -38,6 +38,7 @@ type store struct {
 	partitions  [2]time.Time
 	refreshed   time.Duration
 	rolled      measure.Rollup
+	read        []measure.KPIQuery
 	erased      []lifecycle.CustomerID
 	failing     map[string]error // by method, once
 }
@@ -264,6 +265,13 @@ func (s *store) RollUp(_ context.Context, in measure.Rollup) (measure.RolledUp, 
 	defer unlock()
 	s.rolled = in
 	return measure.RolledUp{Hours: 3}, err
+}
+
+func (s *store) KPIs(_ context.Context, in measure.KPIQuery) ([]measure.Reading, error) {
+	unlock, err := s.enter("KPIs")
+	defer unlock()
+	s.read = append(s.read, in)
+	return nil, err
 }
 
 func (s *store) EnsurePartitions(_ context.Context, since, until time.Time) error {

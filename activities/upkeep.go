@@ -14,8 +14,8 @@ type Upkeep struct {
 	Ledger     Ledger
 	Evidence   EvidenceStore
 	Partitions Partitions
-	Sums       Sums
-	Currency   string // of the sums, ISO 4217
+	Figures    KeyFigures
+	Currency   string // of the key figures, ISO 4217
 	Scale      clock.Scale
 	Window     time.Duration // how long after a touch an order counts as its response
 }
@@ -25,9 +25,10 @@ type Partitions interface {
 	EnsurePartitions(ctx context.Context, since, until time.Time) error
 }
 
-// Sums keeps the hourly sums behind the key figures.
-type Sums interface {
+// KeyFigures sums up hours and reads key figures from them.
+type KeyFigures interface {
 	RollUp(ctx context.Context, in measure.Rollup) (measure.RolledUp, error)
+	KPIs(ctx context.Context, in measure.KPIQuery) ([]measure.Reading, error)
 }
 
 // UpkeepInput names the business instant of the upkeep.
@@ -46,7 +47,8 @@ type UpkeepResult struct {
 const abandonedAfter = 10 * time.Minute
 
 // Round settles touches of dead attempts, makes next months' partitions, rebuilds
-// the response counts and brings the hourly sums up to date.
+// the response counts, brings the hourly sums up to date and keeps the sums of the
+// periods that people look at.
 func (u *Upkeep) Round(ctx context.Context, in UpkeepInput) (UpkeepResult, error) {
 	defer alive(ctx)()
 	if err := u.Partitions.EnsurePartitions(ctx, in.Now, in.Now.AddDate(0, 3, 0)); err != nil {
@@ -59,8 +61,16 @@ func (u *Upkeep) Round(ctx context.Context, in UpkeepInput) (UpkeepResult, error
 	if err := u.Evidence.RefreshEvidence(ctx, in.Now, u.Window); err != nil {
 		return UpkeepResult{}, fail(err)
 	}
-	rolled, err := u.Sums.RollUp(ctx, measure.Rollup{Now: in.Now, Attribution: u.Window, Currency: u.Currency})
-	return UpkeepResult{Unconfirmed: len(expired), Hours: rolled.Hours}, fail(err)
+	rolled, err := u.Figures.RollUp(ctx, measure.Rollup{Now: in.Now, Attribution: u.Window, Currency: u.Currency})
+	if err != nil {
+		return UpkeepResult{}, fail(err)
+	}
+	for _, period := range measure.OverviewPeriods { // so that nobody waits for them
+		if _, err := u.Figures.KPIs(ctx, measure.KPIQuery{From: in.Now.Add(-period), To: in.Now}); err != nil {
+			return UpkeepResult{}, fail(err)
+		}
+	}
+	return UpkeepResult{Unconfirmed: len(expired), Hours: rolled.Hours}, nil
 }
 
 // Erasure forgets a customer.

@@ -77,7 +77,7 @@ var efficiency = []metric{
 		Formula:    "mean of start - creation; t interval",
 		Source:     "campaigns.created_at, .started_at",
 		Unit:       UnitDuration, Better: Lower, Baseline: level(5 * 86400), Target: level(1.5 * 86400), Cadence: weekly, Minimum: 2,
-	}, read: func(s *Sums) figure { return mean(s.Launches.Seconds, 1) }},
+	}, read: func(s *Sums) figure { return mean(s.Launches, 1) }},
 }
 
 var retention = []metric{

@@ -163,7 +163,7 @@ var learning = []metric{
 		Formula:    "campaigns with variants / campaigns started; Wilson",
 		Source:     "campaigns, touches.creative_id",
 		Unit:       UnitShare, Better: Higher, Target: level(0.80), Cadence: weekly, Minimum: 5,
-	}, read: func(s *Sums) figure { return share(int64(s.Launches.Tested), int64(s.Launches.Seconds.N)) }},
+	}, read: func(s *Sums) figure { return share(int64(s.Tested), int64(s.Launches.N)) }},
 	{KPI: KPI{
 		ID: "test_significance_rate", Title: "A/B test significance rate", Group: "Creative and experiments",
 		Definition: "Concluded tests with a distinguishable winner, of all concluded.",

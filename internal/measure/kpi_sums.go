@@ -15,6 +15,10 @@ type RolledUp struct {
 	Everything bool `json:"everything"` // because there were no sums yet, or they were made otherwise
 }
 
+// OverviewPeriods are the lengths of the periods that people look at most; the
+// worker keeps their sums ready.
+var OverviewPeriods = []time.Duration{28 * 24 * time.Hour, 365 * 24 * time.Hour}
+
 // Sums is everything that the readings of one period are worked out from. Money
 // is in minor units. An empty channel, journey or campaign means all.
 type Sums struct {
@@ -25,10 +29,11 @@ type Sums struct {
 	Channels map[string]ChannelSums
 	Orders   [Blocks]OrderSums // all orders, whatever the channel
 	Peak     int64             // most touches sent in one hour, of all classes
-	Reviews  ReviewSums
-	Copy     CopySums
-	Launches LaunchSums
 	People   CustomerFigures
+	Tested   int        // campaigns created and started that sent several creatives for the same slot, channel and offer
+	Launches Sample     // seconds from creation to start of campaigns created in the period that have started
+	Reviews  ReviewSums // small tables, from here on: read every time
+	Copy     CopySums
 }
 
 // ChannelSums are marketing touches of one channel and what they brought.
@@ -69,12 +74,6 @@ type ReviewSums struct {
 type CopySums struct {
 	Decided, Approved int
 	Cost              int64 // of generating it
-}
-
-// LaunchSums are campaigns created in the period that have started.
-type LaunchSums struct {
-	Seconds Sample // from creation to start
-	Tested  int    // that sent several creatives for the same slot, channel and offer
 }
 
 // CustomerFigures need distinct customers and cannot be added up from hours.

@@ -2,32 +2,13 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-
-	"github.com/jackc/pgx/v5"
-
-	"touchstone/internal/lifecycle"
 	"touchstone/internal/measure"
 	"touchstone/internal/postgres/dbsqlc"
 )
 
-// people reads the figures that need distinct customers: as they were kept for
-// this period since the last round, or else from their rows.
+// people reads the figures that need distinct customers from their rows.
 func (r *kpiReader) people(ctx context.Context) error {
 	in := r.in
-	kept, err := r.q.KPIFigures(ctx, dbsqlc.KPIFiguresParams{Since: in.From, Until: in.To, Channel: in.Channel, Journey: in.Journey,
-		Campaign: in.Campaign, Revision: r.revision})
-	if err == nil {
-		if err := json.Unmarshal(kept, &r.sums.People); err != nil {
-			return lifecycle.Errorf(lifecycle.Internal, "decode figures of customers: %w", err)
-		}
-		return nil
-	}
-	if !errors.Is(err, pgx.ErrNoRows) {
-		return err
-	}
-	r.fresh = true
 	parts := []func(context.Context) error{r.emailed, r.wonBack}
 	if in.Channel == "" && in.Journey == "" && in.Campaign == "" {
 		parts = append(parts, r.programme, r.customers, r.list, r.compliance)

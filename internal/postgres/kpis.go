@@ -20,10 +20,10 @@ import (
 const SettingClock = "clock"
 
 // KPIs returns all readings of a period in the catalogue's order. The period is
-// cut to whole hours. Touches, responses and credits come from the hourly sums
-// and are as fresh as the last round of RollUp; figures of distinct customers are
-// read from their rows once per round and period. Errors: Invalid for a period
-// without a whole hour.
+// cut to whole hours. What is summed by the hour is as fresh as the last round of
+// RollUp; after the first reading of a period the sums are kept until the next
+// round that changes any. Reviews and copy are read every time. Errors: Invalid for
+// a period without a whole hour.
 func (s *Store) KPIs(ctx context.Context, in measure.KPIQuery) ([]measure.Reading, error) {
 	baselines, err := s.Baselines(ctx)
 	if err != nil {
@@ -36,6 +36,17 @@ func (s *Store) KPIs(ctx context.Context, in measure.KPIQuery) ([]measure.Readin
 	return sums.Readings(baselines), nil
 }
 
+// RolledUpTo returns the business instant of the last round of hourly sums; zero
+// before the first. A period that ends there has had its sums kept by upkeep if
+// it is one of measure.OverviewPeriods long.
+func (s *Store) RolledUpTo(ctx context.Context) (time.Time, error) {
+	at, err := s.q.RolledUpTo(ctx)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return time.Time{}, nil
+	}
+	return at, translate(err, "read how far hours are summed up")
+}
+
 // Sums reads what the readings of a period are worked out from.
 func (s *Store) Sums(ctx context.Context, in measure.KPIQuery) (*measure.Sums, error) {
 	in.From, in.To = in.From.UTC().Truncate(time.Hour), in.To.UTC().Truncate(time.Hour)
@@ -43,12 +54,11 @@ func (s *Store) Sums(ctx context.Context, in measure.KPIQuery) (*measure.Sums, e
 		return nil, lifecycle.Errorf(lifecycle.Invalid, "the period from %s to %s holds no whole hour: give a longer one",
 			in.From.Format(time.RFC3339), in.To.Format(time.RFC3339))
 	}
-	r := kpiReader{in: in, sums: &measure.Sums{KPIQuery: in, Channels: map[string]measure.ChannelSums{}}}
 	var scale clock.Scale
 	if _, err := s.Setting(ctx, SettingClock, &scale); err != nil {
 		return nil, err
 	}
-	r.realSince, r.realUntil = instant(scale.RealAt(in.From)), instant(scale.RealAt(in.To))
+	r := kpiReader{in: in, realSince: instant(scale.RealAt(in.From)), realUntil: instant(scale.RealAt(in.To))}
 	err := s.snapshot(ctx, "read the key figures", func(q *dbsqlc.Queries, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, roomToSort); err != nil {
 			return err
@@ -59,17 +69,13 @@ func (s *Store) Sums(ctx context.Context, in measure.KPIQuery) (*measure.Sums, e
 	if err != nil || !r.fresh {
 		return r.sums, err
 	}
-	return r.sums, s.keepFigures(ctx, r)
-}
-
-// keepFigures stores figures of customers for the next reader of this round.
-func (s *Store) keepFigures(ctx context.Context, r kpiReader) error {
-	encoded, err := json.Marshal(r.sums.People)
+	encoded, err := json.Marshal(r.sums)
 	if err != nil {
-		return lifecycle.Errorf(lifecycle.Internal, "encode figures of customers: %w", err)
+		return nil, lifecycle.Errorf(lifecycle.Internal, "encode the sums of a period: %w", err)
 	}
-	return translate(s.q.SaveKPIFigures(ctx, dbsqlc.SaveKPIFiguresParams{Since: r.in.From, Until: r.in.To, Channel: r.in.Channel,
-		Journey: r.in.Journey, Campaign: r.in.Campaign, Revision: r.revision, Figures: encoded}), "keep figures of customers")
+	err = s.q.SaveKPISums(ctx, dbsqlc.SaveKPISumsParams{Since: in.From, Until: in.To, Channel: in.Channel,
+		Journey: in.Journey, Campaign: in.Campaign, Revision: r.revision, Sums: encoded})
+	return r.sums, translate(err, "keep the sums of a period")
 }
 
 // kpiReader reads the parts of measure.Sums in one transaction.
@@ -79,11 +85,12 @@ type kpiReader struct {
 	realSince, realUntil time.Time
 	attribution          time.Duration
 	revision             int64
-	fresh                bool // figures of customers were read from their rows
+	fresh                bool // read from hours and rows, to be kept
 	sums                 *measure.Sums
 }
 
 func (r *kpiReader) read(ctx context.Context) error {
+	r.sums = &measure.Sums{KPIQuery: r.in, Channels: map[string]measure.ChannelSums{}}
 	state, err := r.q.RollupState(ctx)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil // AsOf stays zero
@@ -92,14 +99,38 @@ func (r *kpiReader) read(ctx context.Context) error {
 		return err
 	}
 	r.revision, r.attribution = state.Revision, time.Duration(state.Attribution.Microseconds)*time.Microsecond
-	r.sums.AsOf, r.sums.Currency = state.AsOf, state.Currency
-	r.sums.Unit = math.Pow10(-lifecycle.MinorDigits(state.Currency))
-	for _, part := range []func(context.Context) error{r.touches, r.credits, r.orders, r.people, r.reviews, r.copy, r.launches} {
+	parts := []func(context.Context) error{r.reviews, r.copy}
+	if known, err := r.kept(ctx); err != nil {
+		return err
+	} else if !known {
+		r.fresh = true
+		r.sums.Currency, r.sums.Unit = state.Currency, math.Pow10(-lifecycle.MinorDigits(state.Currency))
+		parts = append(parts, r.touches, r.credits, r.orders, r.launches, r.people)
+	}
+	r.sums.AsOf = state.AsOf
+	for _, part := range parts {
 		if err := part(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// kept takes the sums that an earlier reading since the last round has kept.
+func (r *kpiReader) kept(ctx context.Context) (bool, error) {
+	in := r.in
+	encoded, err := r.q.KPISums(ctx, dbsqlc.KPISumsParams{Since: in.From, Until: in.To, Channel: in.Channel, Journey: in.Journey,
+		Campaign: in.Campaign, Revision: r.revision})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := json.Unmarshal(encoded, r.sums); err != nil {
+		return false, lifecycle.Errorf(lifecycle.Internal, "decode the sums of a period: %w", err)
+	}
+	return true, nil
 }
 
 func (r *kpiReader) touches(ctx context.Context) error {
@@ -167,7 +198,11 @@ func (r *kpiReader) copy(ctx context.Context) error {
 
 func (r *kpiReader) launches(ctx context.Context) error {
 	row, err := r.q.KPICampaigns(ctx, dbsqlc.KPICampaignsParams{Since: r.in.From, Until: r.in.To, Journey: r.in.Journey, Campaign: r.in.Campaign})
-	r.sums.Launches = measure.LaunchSums{Tested: int(row.Tested),
-		Seconds: measure.Sample{N: int(row.Started), Sum: row.Seconds, SumSquares: row.SecondsSquares}}
+	if err != nil {
+		return err
+	}
+	r.sums.Launches = measure.Sample{N: int(row.Started), Sum: row.Seconds, SumSquares: row.SecondsSquares}
+	tested, err := r.q.KPITested(ctx, dbsqlc.KPITestedParams{Since: r.in.From, Until: r.in.To, Journey: r.in.Journey, Campaign: r.in.Campaign})
+	r.sums.Tested = int(tested)
 	return err
 }

@@ -43,7 +43,7 @@ func (s *Store) rollUp(ctx context.Context, in measure.Rollup, everything bool) 
 		if err := lock(ctx, q, "rollup", ""); err != nil {
 			return err
 		}
-		r := round{q: q, in: in, everything: everything}
+		r := round{q: q, tx: tx, in: in, everything: everything}
 		err := r.run(ctx)
 		out = measure.RolledUp{Hours: len(r.hours), Everything: r.everything}
 		return err
@@ -54,6 +54,7 @@ func (s *Store) rollUp(ctx context.Context, in measure.Rollup, everything bool) 
 // round is one round of sums, in one transaction.
 type round struct {
 	q            *dbsqlc.Queries
+	tx           pgx.Tx
 	in           measure.Rollup
 	everything   bool
 	hours, days  []time.Time // to be summed anew
@@ -84,15 +85,15 @@ func (r *round) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.q.ForgetKPIFigures(ctx, revision-keptRevisions); err != nil {
+	if err := r.q.ForgetKPISums(ctx, revision-keptRevisions); err != nil {
 		return err
 	}
 	return r.q.SaveRollupState(ctx, dbsqlc.SaveRollupStateParams{Horizon: oldest, AsOf: instant(r.in.Now), Revision: revision,
 		Attribution: interval(r.in.Attribution), Currency: r.in.Currency})
 }
 
-// keptRevisions is for how many rounds figures of customers are kept: a reader
-// may have begun before a round and save what it read after it.
+// keptRevisions is for how many rounds the sums of periods are kept: a reader may
+// have begun before a round and save what it read after it.
 const keptRevisions = 1
 
 // find lists the hours and days to sum.
@@ -165,5 +166,9 @@ func (r *round) sum(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	if !r.everything {
+		return nil
+	}
+	_, err := r.tx.Exec(ctx, "analyze rollup_touches, rollup_blocks, rollup_orders, rollup_credits")
+	return err
 }

@@ -13,12 +13,12 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-const forgetKPIFigures = `-- name: ForgetKPIFigures :exec
-delete from kpi_figures where revision < $1
+const forgetKPISums = `-- name: ForgetKPISums :exec
+delete from kpi_sums where revision < $1
 `
 
-func (q *Queries) ForgetKPIFigures(ctx context.Context, revision int64) error {
-	_, err := q.db.Exec(ctx, forgetKPIFigures, revision)
+func (q *Queries) ForgetKPISums(ctx context.Context, revision int64) error {
+	_, err := q.db.Exec(ctx, forgetKPISums, revision)
 	return err
 }
 
@@ -81,11 +81,7 @@ func (q *Queries) KPIBlocks(ctx context.Context, arg KPIBlocksParams) ([]KPIBloc
 const kPICampaigns = `-- name: KPICampaigns :one
 select count(*)::int as started,
     coalesce(sum(extract(epoch from c.started_at - c.created_at)), 0)::double precision as seconds,
-    coalesce(sum(extract(epoch from c.started_at - c.created_at) ^ 2), 0)::double precision as seconds_squares,
-    count(*) filter (where exists (
-        select from touches t where t.journey = c.journey and t.campaign = c.name
-        and touch_holds_slot(t.state) and t.state <> 'reserved' and t.creative_id is not null
-        group by t.slot, t.channel, t.offer_id having count(distinct t.creative_id) > 1))::int as tested
+    coalesce(sum(extract(epoch from c.started_at - c.created_at) ^ 2), 0)::double precision as seconds_squares
 from campaigns c
 where c.started_at is not null and c.created_at >= $1::timestamptz and c.created_at < $2::timestamptz
 and ($3::text = '' or c.journey = $3::text) and ($4::text = '' or c.name = $4::text)
@@ -102,11 +98,9 @@ type KPICampaignsRow struct {
 	Started        int32   `json:"started"`
 	Seconds        float64 `json:"seconds"`
 	SecondsSquares float64 `json:"seconds_squares"`
-	Tested         int32   `json:"tested"`
 }
 
-// Campaigns created in the period that have started: how long that took, and
-// how many of them sent more than one creative for the same slot, channel and offer.
+// Campaigns created in the period that have started, and how long that took.
 func (q *Queries) KPICampaigns(ctx context.Context, arg KPICampaignsParams) (KPICampaignsRow, error) {
 	row := q.db.QueryRow(ctx, kPICampaigns,
 		arg.Since,
@@ -115,12 +109,7 @@ func (q *Queries) KPICampaigns(ctx context.Context, arg KPICampaignsParams) (KPI
 		arg.Campaign,
 	)
 	var i KPICampaignsRow
-	err := row.Scan(
-		&i.Started,
-		&i.Seconds,
-		&i.SecondsSquares,
-		&i.Tested,
-	)
+	err := row.Scan(&i.Started, &i.Seconds, &i.SecondsSquares)
 	return i, err
 }
 
@@ -335,35 +324,6 @@ func (q *Queries) KPIEmailed(ctx context.Context, arg KPIEmailedParams) (KPIEmai
 	return i, err
 }
 
-const kPIFigures = `-- name: KPIFigures :one
-select figures from kpi_figures
-where since = $1 and until = $2 and channel = $3 and journey = $4 and campaign = $5
-and revision = $6
-`
-
-type KPIFiguresParams struct {
-	Since    time.Time `json:"since"`
-	Until    time.Time `json:"until"`
-	Channel  string    `json:"channel"`
-	Journey  string    `json:"journey"`
-	Campaign string    `json:"campaign"`
-	Revision int64     `json:"revision"`
-}
-
-func (q *Queries) KPIFigures(ctx context.Context, arg KPIFiguresParams) (json.RawMessage, error) {
-	row := q.db.QueryRow(ctx, kPIFigures,
-		arg.Since,
-		arg.Until,
-		arg.Channel,
-		arg.Journey,
-		arg.Campaign,
-		arg.Revision,
-	)
-	var figures json.RawMessage
-	err := row.Scan(&figures)
-	return figures, err
-}
-
 const kPIList = `-- name: KPIList :one
 with lost as (
     select c.customer_id from consents c
@@ -524,6 +484,68 @@ func (q *Queries) KPIReviews(ctx context.Context, arg KPIReviewsParams) (KPIRevi
 		&i.ModelApproved,
 	)
 	return i, err
+}
+
+const kPISums = `-- name: KPISums :one
+select sums from kpi_sums
+where since = $1 and until = $2 and channel = $3 and journey = $4 and campaign = $5
+and revision = $6
+`
+
+type KPISumsParams struct {
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
+	Channel  string    `json:"channel"`
+	Journey  string    `json:"journey"`
+	Campaign string    `json:"campaign"`
+	Revision int64     `json:"revision"`
+}
+
+func (q *Queries) KPISums(ctx context.Context, arg KPISumsParams) (json.RawMessage, error) {
+	row := q.db.QueryRow(ctx, kPISums,
+		arg.Since,
+		arg.Until,
+		arg.Channel,
+		arg.Journey,
+		arg.Campaign,
+		arg.Revision,
+	)
+	var sums json.RawMessage
+	err := row.Scan(&sums)
+	return sums, err
+}
+
+const kPITested = `-- name: KPITested :one
+select count(distinct v.campaign)::int as tested from (
+    select t.campaign from touches t
+    join campaigns c on c.name = t.campaign and c.journey = t.journey
+    where t.campaign <> '' and c.started_at is not null and c.created_at >= $1::timestamptz and c.created_at < $2::timestamptz
+    and ($3::text = '' or c.journey = $3::text) and ($4::text = '' or c.name = $4::text)
+    and touch_holds_slot(t.state) and t.state <> 'reserved' and t.creative_id is not null
+    group by t.campaign, t.slot, t.channel, t.offer_id
+    having min(t.creative_id::text) <> max(t.creative_id::text)
+) v
+`
+
+type KPITestedParams struct {
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
+	Journey  string    `json:"journey"`
+	Campaign string    `json:"campaign"`
+}
+
+// Of those campaigns (KPICampaigns), the ones that sent more than one creative for
+// the same slot, channel and offer.
+func (q *Queries) KPITested(ctx context.Context, arg KPITestedParams) (int32, error) {
+	row := q.db.QueryRow(ctx, kPITested,
+		arg.Since,
+		arg.Until,
+		arg.Journey,
+		arg.Campaign,
+	)
+	var tested int32
+	err := row.Scan(&tested)
+	return tested, err
 }
 
 const kPITone = `-- name: KPITone :one
@@ -705,31 +727,31 @@ func (q *Queries) KPIWinBack(ctx context.Context, arg KPIWinBackParams) (KPIWinB
 	return i, err
 }
 
-const saveKPIFigures = `-- name: SaveKPIFigures :exec
-insert into kpi_figures (since, until, channel, journey, campaign, revision, figures)
+const saveKPISums = `-- name: SaveKPISums :exec
+insert into kpi_sums (since, until, channel, journey, campaign, revision, sums)
 values ($1, $2, $3, $4, $5, $6, $7)
-on conflict (since, until, channel, journey, campaign) do update set revision = excluded.revision, figures = excluded.figures
+on conflict (since, until, channel, journey, campaign) do update set revision = excluded.revision, sums = excluded.sums
 `
 
-type SaveKPIFiguresParams struct {
+type SaveKPISumsParams struct {
 	Since    time.Time       `json:"since"`
 	Until    time.Time       `json:"until"`
 	Channel  string          `json:"channel"`
 	Journey  string          `json:"journey"`
 	Campaign string          `json:"campaign"`
 	Revision int64           `json:"revision"`
-	Figures  json.RawMessage `json:"figures"`
+	Sums     json.RawMessage `json:"sums"`
 }
 
-func (q *Queries) SaveKPIFigures(ctx context.Context, arg SaveKPIFiguresParams) error {
-	_, err := q.db.Exec(ctx, saveKPIFigures,
+func (q *Queries) SaveKPISums(ctx context.Context, arg SaveKPISumsParams) error {
+	_, err := q.db.Exec(ctx, saveKPISums,
 		arg.Since,
 		arg.Until,
 		arg.Channel,
 		arg.Journey,
 		arg.Campaign,
 		arg.Revision,
-		arg.Figures,
+		arg.Sums,
 	)
 	return err
 }

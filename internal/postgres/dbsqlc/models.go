@@ -183,14 +183,14 @@ type JourneyRun struct {
 	EndReason     string          `json:"end_reason"`
 }
 
-type KpiFigure struct {
+type KpiSum struct {
 	Since    time.Time       `json:"since"`
 	Until    time.Time       `json:"until"`
 	Channel  string          `json:"channel"`
 	Journey  string          `json:"journey"`
 	Campaign string          `json:"campaign"`
 	Revision int64           `json:"revision"`
-	Figures  json.RawMessage `json:"figures"`
+	Sums     json.RawMessage `json:"sums"`
 }
 
 type Order struct {

@@ -160,6 +160,17 @@ func (q *Queries) RecordedSpan(ctx context.Context) (RecordedSpanRow, error) {
 	return i, err
 }
 
+const rolledUpTo = `-- name: RolledUpTo :one
+select as_of from rollup_state
+`
+
+func (q *Queries) RolledUpTo(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, rolledUpTo)
+	var as_of time.Time
+	err := row.Scan(&as_of)
+	return as_of, err
+}
+
 const rollupState = `-- name: RollupState :one
 
 select horizon, as_of, rolled_at, revision, attribution, currency from rollup_state
@@ -226,7 +237,7 @@ where t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserv
 and coalesce(t.sent_at, t.sending_at, t.planned_at) >= $2::timestamptz
 and coalesce(t.sent_at, t.sending_at, t.planned_at) < $3::timestamptz
 and ($4::boolean or day_of(coalesce(t.sent_at, t.sending_at)) = any($5::timestamptz[]))
-group by 1, 2, 3, 4, 5
+group by 1, 2, 3, 4, 5 order by 1
 `
 
 type SumBlocksParams struct {
@@ -270,7 +281,7 @@ select hour_of(c.at), hour_of(c.touched_at), customer_block(c.customer_id), c.jo
         and p.at > c.touched_at and (p.at, p.external_id) < (c.at, c.external_id))),
     coalesce(sum(c.total) filter (where c.total > 0), 0), sum(c.total)
 from credited c
-group by 1, 2, 3, 4, 5, 6, 7
+group by 1, 2, 3, 4, 5, 6, 7 order by 1
 `
 
 type SumCreditsParams struct {
@@ -305,7 +316,7 @@ select hour_of(o.at), customer_block(o.customer_id),
 from orders o
 where o.currency = $1::text and o.at >= $2::timestamptz and o.at < $3::timestamptz
 and ($4::boolean or hour_of(o.at) = any($5::timestamptz[]))
-group by 1, 2
+group by 1, 2 order by 1
 `
 
 type SumOrdersParams struct {
@@ -343,7 +354,7 @@ select hour_of(r.at), r.journey, r.campaign, r.agent, r.channel, r.class, count(
 from report_touches r
 where r.at >= $2::timestamptz and r.at < $3::timestamptz
 and ($4::boolean or hour_of(r.at) = any($5::timestamptz[]))
-group by 1, 2, 3, 4, 5, 6
+group by 1, 2, 3, 4, 5, 6 order by 1
 `
 
 type SumTouchesParams struct {

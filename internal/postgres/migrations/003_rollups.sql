@@ -150,15 +150,16 @@ create table rollup_credits (
     primary key (hour, touched_hour, block, journey, campaign, agent, channel)
 );
 
--- Figures that need distinct customers, kept until the sums change.
-create table kpi_figures (
+-- What the key figures of a period are worked out from, kept until the hourly
+-- sums change.
+create table kpi_sums (
     since    timestamptz not null,
     until    timestamptz not null,
     channel  text not null,
     journey  text not null,
     campaign text not null,
     revision bigint not null,
-    figures  jsonb not null,
+    sums     jsonb not null,
     primary key (since, until, channel, journey, campaign)
 );
 

@@ -92,6 +92,19 @@ select (select count(distinct l.customer_id) from lapsed l)::int as customers,
         and o.total > 0 and o.currency = @currency::text and o.at > l.at and o.at <= l.at + @attribution::interval
         and o.at < @until::timestamptz)::int as converted;
 
+-- name: KPITested :one
+-- Of those campaigns (KPICampaigns), the ones that sent more than one creative for
+-- the same slot, channel and offer.
+select count(distinct v.campaign)::int as tested from (
+    select t.campaign from touches t
+    join campaigns c on c.name = t.campaign and c.journey = t.journey
+    where t.campaign <> '' and c.started_at is not null and c.created_at >= @since::timestamptz and c.created_at < @until::timestamptz
+    and (@journey::text = '' or c.journey = @journey::text) and (@campaign::text = '' or c.name = @campaign::text)
+    and touch_holds_slot(t.state) and t.state <> 'reserved' and t.creative_id is not null
+    group by t.campaign, t.slot, t.channel, t.offer_id
+    having min(t.creative_id::text) <> max(t.creative_id::text)
+) v;
+
 -- name: KPICoverage :one
 select (select count(*) from customers c where c.erased_at is null)::int as customers,
     (select count(distinct r.customer_id) from journey_runs r join customers c on c.id = r.customer_id
@@ -138,18 +151,18 @@ from decision_log d
 where d.kind in ('touch.blocked', 'touch.in_review') and d.at >= @since::timestamptz and d.at < @until::timestamptz
 and d.body like '%"tone"%' and d.body::jsonb @? '$.verdict.findings[*] ? (@.rule == "tone" && @.outcome != "allow")';
 
--- name: KPIFigures :one
-select figures from kpi_figures
+-- name: KPISums :one
+select sums from kpi_sums
 where since = @since and until = @until and channel = @channel and journey = @journey and campaign = @campaign
 and revision = @revision;
 
--- name: SaveKPIFigures :exec
-insert into kpi_figures (since, until, channel, journey, campaign, revision, figures)
-values (@since, @until, @channel, @journey, @campaign, @revision, @figures)
-on conflict (since, until, channel, journey, campaign) do update set revision = excluded.revision, figures = excluded.figures;
+-- name: SaveKPISums :exec
+insert into kpi_sums (since, until, channel, journey, campaign, revision, sums)
+values (@since, @until, @channel, @journey, @campaign, @revision, @sums)
+on conflict (since, until, channel, journey, campaign) do update set revision = excluded.revision, sums = excluded.sums;
 
--- name: ForgetKPIFigures :exec
-delete from kpi_figures where revision < @revision;
+-- name: ForgetKPISums :exec
+delete from kpi_sums where revision < @revision;
 
 ---------------------------------------------------------------- small tables
 
@@ -182,15 +195,10 @@ and c.created_at >= @since::timestamptz and c.created_at < @until::timestamptz
 and (@channel::text = '' or c.channel = @channel::text);
 
 -- name: KPICampaigns :one
--- Campaigns created in the period that have started: how long that took, and
--- how many of them sent more than one creative for the same slot, channel and offer.
+-- Campaigns created in the period that have started, and how long that took.
 select count(*)::int as started,
     coalesce(sum(extract(epoch from c.started_at - c.created_at)), 0)::double precision as seconds,
-    coalesce(sum(extract(epoch from c.started_at - c.created_at) ^ 2), 0)::double precision as seconds_squares,
-    count(*) filter (where exists (
-        select from touches t where t.journey = c.journey and t.campaign = c.name
-        and touch_holds_slot(t.state) and t.state <> 'reserved' and t.creative_id is not null
-        group by t.slot, t.channel, t.offer_id having count(distinct t.creative_id) > 1))::int as tested
+    coalesce(sum(extract(epoch from c.started_at - c.created_at) ^ 2), 0)::double precision as seconds_squares
 from campaigns c
 where c.started_at is not null and c.created_at >= @since::timestamptz and c.created_at < @until::timestamptz
 and (@journey::text = '' or c.journey = @journey::text) and (@campaign::text = '' or c.name = @campaign::text);

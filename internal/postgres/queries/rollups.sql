@@ -86,7 +86,7 @@ select hour_of(r.at), r.journey, r.campaign, r.agent, r.channel, r.class, count(
 from report_touches r
 where r.at >= @since::timestamptz and r.at < @until::timestamptz
 and (@everything::boolean or hour_of(r.at) = any(@hours::timestamptz[]))
-group by 1, 2, 3, 4, 5, 6;
+group by 1, 2, 3, 4, 5, 6 order by 1;
 
 -- name: SumBlocks :exec
 insert into rollup_blocks (day, block, journey, campaign, channel, touches, cost)
@@ -97,7 +97,7 @@ where t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserv
 and coalesce(t.sent_at, t.sending_at, t.planned_at) >= @since::timestamptz
 and coalesce(t.sent_at, t.sending_at, t.planned_at) < @until::timestamptz
 and (@everything::boolean or day_of(coalesce(t.sent_at, t.sending_at)) = any(@days::timestamptz[]))
-group by 1, 2, 3, 4, 5;
+group by 1, 2, 3, 4, 5 order by 1;
 
 -- name: SumOrders :exec
 insert into rollup_orders (hour, block, orders, value, refunds, refunded)
@@ -107,7 +107,7 @@ select hour_of(o.at), customer_block(o.customer_id),
 from orders o
 where o.currency = @currency::text and o.at >= @since::timestamptz and o.at < @until::timestamptz
 and (@everything::boolean or hour_of(o.at) = any(@hours::timestamptz[]))
-group by 1, 2;
+group by 1, 2 order by 1;
 
 -- name: SumCredits :exec
 -- Last touch, as in ReportCredits. A slot is taken by reserved_at, so every sent
@@ -134,4 +134,7 @@ select hour_of(c.at), hour_of(c.touched_at), customer_block(c.customer_id), c.jo
         and p.at > c.touched_at and (p.at, p.external_id) < (c.at, c.external_id))),
     coalesce(sum(c.total) filter (where c.total > 0), 0), sum(c.total)
 from credited c
-group by 1, 2, 3, 4, 5, 6, 7;
+group by 1, 2, 3, 4, 5, 6, 7 order by 1;
+
+-- name: RolledUpTo :one
+select as_of from rollup_state;
