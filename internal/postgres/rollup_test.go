@@ -89,10 +89,7 @@ func (h *history) happen() {
 		}
 	case n < 45:
 		if x, ok := take(h.r, &h.open); ok {
-			at := h.at()
-			if r := h.reserve(x, at); r.Result == ledger.Granted {
-				_, err := h.MarkSending(ctx, []lifecycle.TouchID{x.ID}, at)
-				h.must(err)
+			if r := h.reserve(x, h.at()); r.Result == ledger.Granted {
 				h.going = append(h.going, x)
 			}
 		}
