@@ -17,13 +17,9 @@ import (
 // it takes and whatever is being sent meanwhile, the sums fit together. The
 // database adds up; no row of a customer, order or touch is fetched.
 func (s *Store) Figures(ctx context.Context, in measure.Query) (measure.Figures, error) {
-	windows := make(map[string]int64, len(in.Windows))
-	for journey, window := range in.Windows {
-		windows[journey] = window.Microseconds()
-	}
-	encoded, err := json.Marshal(windows)
+	encoded, err := microseconds(in.Windows)
 	if err != nil {
-		return measure.Figures{}, lifecycle.Errorf(lifecycle.Internal, "encode the outcome windows: %w", err)
+		return measure.Figures{}, err
 	}
 	var f measure.Figures
 	err = s.snapshot(ctx, "sum up a period", func(q *dbsqlc.Queries, tx pgx.Tx) error {
