@@ -1,0 +1,2 @@
+-- Place of a migration of another branch.
+select 2;
