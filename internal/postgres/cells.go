@@ -69,7 +69,7 @@ func (s *Store) AgentCells(ctx context.Context, name, currency string, window ti
 			return err
 		}
 		test, since = experiment.AgentTest{Name: row.Name, Agents: row.Agents, Share: row.Share}, row.StartedAt
-		if _, err := tx.Exec(ctx, roomToSort); err != nil {
+		if _, err := tx.Exec(ctx, roomToSort+"; "+noLoops); err != nil {
 			return err
 		}
 		arms, err := q.AgentCellArms(ctx, dbsqlc.AgentCellArmsParams{Test: row.Name, Outcome: interval(window), Currency: currency, Until: instant(until)})

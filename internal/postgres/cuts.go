@@ -14,6 +14,11 @@ import (
 	"touchstone/internal/postgres/dbsqlc"
 )
 
+// noLoops is for statements that join what they have worked out themselves with
+// whole tables: the planner guesses few rows where there are many, and looping
+// over them takes hours where hashing takes seconds.
+const noLoops = "set local enable_nestloop = off"
+
 // Cuts sums up trials, each divided by what was known of its customers at entry.
 func (s *Store) Cuts(ctx context.Context, in measure.CutQuery) ([]measure.Cut, error) {
 	windows, err := microseconds(in.Windows)
@@ -22,7 +27,7 @@ func (s *Store) Cuts(ctx context.Context, in measure.CutQuery) ([]measure.Cut, e
 	}
 	var cuts []measure.Cut
 	err = s.snapshot(ctx, "sum up trials", func(q *dbsqlc.Queries, tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, roomToSort); err != nil {
+		if _, err := tx.Exec(ctx, roomToSort+"; "+noLoops); err != nil {
 			return err
 		}
 		rows, err := q.LiftCuts(ctx, dbsqlc.LiftCutsParams{Scope: string(in.Scope), Outcome: in.Window.Microseconds(), Windows: windows,

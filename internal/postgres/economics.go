@@ -14,7 +14,7 @@ import (
 func (s *Store) Economics(ctx context.Context, in measure.Query) (measure.EconomicsInput, error) {
 	var out measure.EconomicsInput
 	err := s.snapshot(ctx, "sum up costs and returns", func(q *dbsqlc.Queries, tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, roomToSort); err != nil {
+		if _, err := tx.Exec(ctx, roomToSort+"; "+noLoops); err != nil {
 			return err
 		}
 		var f measure.Figures

@@ -23,7 +23,7 @@ func (s *Store) Figures(ctx context.Context, in measure.Query) (measure.Figures,
 	}
 	var f measure.Figures
 	err = s.snapshot(ctx, "sum up a period", func(q *dbsqlc.Queries, tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, roomToSort); err != nil {
+		if _, err := tx.Exec(ctx, roomToSort+"; "+noLoops); err != nil {
 			return err
 		}
 		r := figures{q: q, in: in, windows: encoded, since: instant(in.From), until: instant(in.To), f: &f}

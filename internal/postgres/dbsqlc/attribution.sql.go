@@ -15,36 +15,38 @@ import (
 
 const agentCellArms = `-- name: AgentCellArms :many
 with drawn as (
-    select c.cell, c.customer_id, c.at, c.at + $2::interval as closes
-    from agent_cells c where c.test = $3
-), bought as (
-    select d.customer_id, sum(o.total) as revenue, max(o.total) > 0 as converted
+    select c.cell, c.customer_id, c.at, c.at + $1::interval as closes
+    from agent_cells c where c.test = $2
+), did as (
+    select d.cell, d.customer_id, 0::bigint as total, 0 as touches, d.closes > $3::timestamptz as open from drawn d
+    union all
+    select d.cell, d.customer_id, o.total, 0, false
     from drawn d join orders o on o.customer_id = d.customer_id and o.at > d.at and o.at <= d.closes
-    where o.currency = $4::text and d.closes <= $1::timestamptz
-    group by d.customer_id
-), sent as (
-    select d.customer_id, count(*) as touches
+    where o.currency = $4::text and d.closes <= $3::timestamptz and o.at <= $3::timestamptz
+    union all
+    select d.cell, d.customer_id, 0, 1, false
     from drawn d join touches t on t.customer_id = d.customer_id
     where t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
     and coalesce(t.sent_at, t.sending_at) >= d.at and coalesce(t.sent_at, t.sending_at) <= d.closes
-    and d.closes <= $1::timestamptz
-    group by d.customer_id
+    and d.closes <= $3::timestamptz
+), each as (
+    select d.cell, d.customer_id, sum(d.total) as revenue, max(d.total) > 0 as converted, sum(d.touches) as touches, bool_or(d.open) as open
+    from did d group by d.cell, d.customer_id
 )
-select d.cell,
-    count(*) filter (where d.closes <= $1::timestamptz)::int as customers,
-    count(*) filter (where d.closes > $1::timestamptz)::int as open,
-    count(*) filter (where b.converted)::int as converted,
-    coalesce(sum(b.revenue), 0)::double precision as revenue,
-    coalesce(sum(b.revenue * b.revenue), 0)::double precision as revenue_squares,
-    coalesce(sum(s.touches), 0)::int as touches
-from drawn d left join bought b on b.customer_id = d.customer_id left join sent s on s.customer_id = d.customer_id
-group by d.cell order by d.cell
+select e.cell::int as cell,
+    count(*) filter (where not e.open)::int as customers,
+    count(*) filter (where e.open)::int as open,
+    count(*) filter (where e.converted)::int as converted,
+    coalesce(sum(e.revenue), 0)::double precision as revenue,
+    coalesce(sum(e.revenue * e.revenue), 0)::double precision as revenue_squares,
+    coalesce(sum(e.touches), 0)::int as touches
+from each e group by e.cell order by e.cell
 `
 
 type AgentCellArmsParams struct {
-	Until    time.Time       `json:"until"`
 	Outcome  pgtype.Interval `json:"outcome"`
 	Test     string          `json:"test"`
+	Until    time.Time       `json:"until"`
 	Currency string          `json:"currency"`
 }
 
@@ -58,12 +60,14 @@ type AgentCellArmsRow struct {
 	Touches        int32   `json:"touches"`
 }
 
-// A customer counts from the draw, once the outcome window has closed.
+// A customer counts from the draw, once the outcome window has closed. What
+// customers did is put under one another and added up once: joining sums with
+// sums would leave the planner guessing how many there are.
 func (q *Queries) AgentCellArms(ctx context.Context, arg AgentCellArmsParams) ([]AgentCellArmsRow, error) {
 	rows, err := q.db.Query(ctx, agentCellArms,
-		arg.Until,
 		arg.Outcome,
 		arg.Test,
+		arg.Until,
 		arg.Currency,
 	)
 	if err != nil {
@@ -160,63 +164,65 @@ func (q *Queries) LatestAgentTest(ctx context.Context) (AgentTest, error) {
 
 const liftCuts = `-- name: LiftCuts :many
 with runs as (
-    select r.id, r.journey, r.version, r.customer_id, r.entry_key, r.campaign, r.arm, r.status, r.durable, r.held, r.step, r.step_started_at, r.due_at, r.position, r.entered_at, r.entry_event_id, r.entry, r.converted_at, r.ended_at, r.end_reason, case $2::text when 'journey' then r.journey when 'campaign' then r.campaign else '' end as name
-    from journey_runs r where $2::text <> 'campaign' or r.campaign <> ''
+    select r.id, r.journey, r.version, r.customer_id, r.entry_key, r.campaign, r.arm, r.status, r.durable, r.held, r.step, r.step_started_at, r.due_at, r.position, r.entered_at, r.entry_event_id, r.entry, r.converted_at, r.ended_at, r.end_reason, case $1::text when 'journey' then r.journey when 'campaign' then r.campaign else '' end as name
+    from journey_runs r where $1::text <> 'campaign' or r.campaign <> ''
 ), first as (
     select distinct on (r.name, r.customer_id) r.name, r.journey, r.customer_id, r.arm, r.entered_at
     from runs r order by r.name, r.customer_id, r.entered_at, r.id
 ), entered as (
-    select f.name, f.journey, f.customer_id, f.arm, f.entered_at, f.entered_at + case when $2::text = 'programme' then $3::bigint
-            else coalesce(($4::jsonb ->> f.journey)::bigint, $3::bigint) end * interval '1 microsecond' as closes,
-        case $5::text
-            when 'week' then floor(extract(epoch from f.entered_at - $6::timestamptz) / 604800)::int::text
+    select f.name, f.journey, f.customer_id, f.arm, f.entered_at, f.entered_at + case when $1::text = 'programme' then $2::bigint
+            else coalesce(($3::jsonb ->> f.journey)::bigint, $2::bigint) end * interval '1 microsecond' as closes,
+        case $4::text
+            when 'week' then floor(extract(epoch from f.entered_at - $5::timestamptz) / 604800)::int::text
             when 'cohort' then (
                 select case
                     when count(*) = 0 then 'prospect'
-                    when f.entered_at - max(o.at) > $7::interval then 'lapsed'
-                    when f.entered_at - max(o.at) > $8::interval then 'at_risk'
-                    when count(*) >= $9::int then 'loyal'
+                    when f.entered_at - max(o.at) > $6::interval then 'lapsed'
+                    when f.entered_at - max(o.at) > $7::interval then 'at_risk'
+                    when count(*) >= $8::int then 'loyal'
                     when count(*) = 1 then 'new'
                     else 'active' end
                 from orders o where o.customer_id = f.customer_id and o.total > 0 and o.at <= f.entered_at)
             else '' end as cut
     from first f
-    where f.entered_at >= $6::timestamptz and f.entered_at < $1::timestamptz and ($10::text = '' or f.name = $10::text)
-), bought as (
-    select e.name, e.customer_id, sum(o.total) as revenue, max(o.total) > 0 as converted
+    where f.entered_at >= $5::timestamptz and f.entered_at < $9::timestamptz and ($10::text = '' or f.name = $10::text)
+), did as (
+    select e.name, e.cut, e.arm, e.customer_id, 0::bigint as total, 0 as touches, 0 as seen, e.closes > $9::timestamptz as open from entered e
+    union all
+    select e.name, e.cut, e.arm, e.customer_id, o.total, 0, 0, false
     from entered e join orders o on o.customer_id = e.customer_id and o.at > e.entered_at and o.at <= e.closes
-    where o.currency = $11::text and e.closes <= $1::timestamptz
-    group by e.name, e.customer_id
-), sent as (
-    select e.name, e.customer_id, count(*) as touches
+    where o.currency = $11::text and e.closes <= $9::timestamptz
+    and o.at > $5::timestamptz and o.at <= $9::timestamptz
+    union all
+    select e.name, e.cut, e.arm, e.customer_id, 0, 1, 0, false
     from entered e join touches t on t.customer_id = e.customer_id
-        and ($2::text = 'programme' or t.journey = e.journey) and ($2::text <> 'campaign' or t.campaign = e.name)
+        and ($1::text = 'programme' or t.journey = e.journey) and ($1::text <> 'campaign' or t.campaign = e.name)
     where t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
     and coalesce(t.sent_at, t.sending_at) >= e.entered_at
-    and coalesce(t.sent_at, t.sending_at) <= e.closes and e.closes <= $1::timestamptz
-    group by e.name, e.customer_id
-), seen as (
-    select distinct e.name, e.customer_id
+    and coalesce(t.sent_at, t.sending_at) <= e.closes and e.closes <= $9::timestamptz
+    and coalesce(t.sent_at, t.sending_at) >= $5::timestamptz and coalesce(t.sent_at, t.sending_at) <= $9::timestamptz
+    union all
+    select e.name, e.cut, e.arm, e.customer_id, 0, 0, 1, false
     from entered e join events v on v.customer_id = e.customer_id and v.occurred_at > e.entered_at and v.occurred_at <= e.closes
-    where $12::text <> '' and v.name = $12::text and e.closes <= $1::timestamptz
+    where $12::text <> '' and v.name = $12::text and e.closes <= $9::timestamptz
+    and v.occurred_at > $5::timestamptz and v.occurred_at <= $9::timestamptz
+), each as (
+    select d.name, d.cut, d.arm, d.customer_id, sum(d.total) as revenue, max(d.total) > 0 as converted, sum(d.touches) as touches,
+        max(d.seen) as seen, bool_or(d.open) as open
+    from did d group by d.name, d.cut, d.arm, d.customer_id
 )
 select e.name::text as name, e.cut::text as cut, e.arm::text as arm,
-    count(*) filter (where e.closes <= $1::timestamptz)::int as customers,
-    count(*) filter (where e.closes > $1::timestamptz)::int as open,
-    count(*) filter (where b.converted)::int as converted,
-    count(v.customer_id)::int as responded,
-    coalesce(sum(b.revenue), 0)::double precision as revenue,
-    coalesce(sum(b.revenue * b.revenue), 0)::double precision as revenue_squares,
-    coalesce(sum(s.touches), 0)::int as touches
-from entered e
-left join bought b on b.name = e.name and b.customer_id = e.customer_id
-left join sent s on s.name = e.name and s.customer_id = e.customer_id
-left join seen v on v.name = e.name and v.customer_id = e.customer_id
-group by 1, 2, 3 order by 1, 2, 3
+    count(*) filter (where not e.open)::int as customers,
+    count(*) filter (where e.open)::int as open,
+    count(*) filter (where e.converted)::int as converted,
+    coalesce(sum(e.seen), 0)::int as responded,
+    coalesce(sum(e.revenue), 0)::double precision as revenue,
+    coalesce(sum(e.revenue * e.revenue), 0)::double precision as revenue_squares,
+    coalesce(sum(e.touches), 0)::int as touches
+from each e group by 1, 2, 3 order by 1, 2, 3
 `
 
 type LiftCutsParams struct {
-	Until       time.Time       `json:"until"`
 	Scope       string          `json:"scope"`
 	Outcome     int64           `json:"outcome"`
 	Windows     json.RawMessage `json:"windows"`
@@ -225,6 +231,7 @@ type LiftCutsParams struct {
 	LapsedAfter pgtype.Interval `json:"lapsed_after"`
 	AtRiskAfter pgtype.Interval `json:"at_risk_after"`
 	LoyalOrders int32           `json:"loyal_orders"`
+	Until       time.Time       `json:"until"`
 	Name        string          `json:"name"`
 	Currency    string          `json:"currency"`
 	Event       string          `json:"event"`
@@ -249,7 +256,6 @@ type LiftCutsRow struct {
 // of this name in the outcome window.
 func (q *Queries) LiftCuts(ctx context.Context, arg LiftCutsParams) ([]LiftCutsRow, error) {
 	rows, err := q.db.Query(ctx, liftCuts,
-		arg.Until,
 		arg.Scope,
 		arg.Outcome,
 		arg.Windows,
@@ -258,6 +264,7 @@ func (q *Queries) LiftCuts(ctx context.Context, arg LiftCutsParams) ([]LiftCutsR
 		arg.LapsedAfter,
 		arg.AtRiskAfter,
 		arg.LoyalOrders,
+		arg.Until,
 		arg.Name,
 		arg.Currency,
 		arg.Event,

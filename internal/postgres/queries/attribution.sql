@@ -23,32 +23,36 @@ order by r.customer_id
 on conflict do nothing;
 
 -- name: AgentCellArms :many
--- A customer counts from the draw, once the outcome window has closed.
+-- A customer counts from the draw, once the outcome window has closed. What
+-- customers did is put under one another and added up once: joining sums with
+-- sums would leave the planner guessing how many there are.
 with drawn as (
     select c.cell, c.customer_id, c.at, c.at + @outcome::interval as closes
     from agent_cells c where c.test = @test
-), bought as (
-    select d.customer_id, sum(o.total) as revenue, max(o.total) > 0 as converted
+), did as (
+    select d.cell, d.customer_id, 0::bigint as total, 0 as touches, d.closes > @until::timestamptz as open from drawn d
+    union all
+    select d.cell, d.customer_id, o.total, 0, false
     from drawn d join orders o on o.customer_id = d.customer_id and o.at > d.at and o.at <= d.closes
-    where o.currency = @currency::text and d.closes <= @until::timestamptz
-    group by d.customer_id
-), sent as (
-    select d.customer_id, count(*) as touches
+    where o.currency = @currency::text and d.closes <= @until::timestamptz and o.at <= @until::timestamptz
+    union all
+    select d.cell, d.customer_id, 0, 1, false
     from drawn d join touches t on t.customer_id = d.customer_id
     where t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
     and coalesce(t.sent_at, t.sending_at) >= d.at and coalesce(t.sent_at, t.sending_at) <= d.closes
     and d.closes <= @until::timestamptz
-    group by d.customer_id
+), each as (
+    select d.cell, d.customer_id, sum(d.total) as revenue, max(d.total) > 0 as converted, sum(d.touches) as touches, bool_or(d.open) as open
+    from did d group by d.cell, d.customer_id
 )
-select d.cell,
-    count(*) filter (where d.closes <= @until::timestamptz)::int as customers,
-    count(*) filter (where d.closes > @until::timestamptz)::int as open,
-    count(*) filter (where b.converted)::int as converted,
-    coalesce(sum(b.revenue), 0)::double precision as revenue,
-    coalesce(sum(b.revenue * b.revenue), 0)::double precision as revenue_squares,
-    coalesce(sum(s.touches), 0)::int as touches
-from drawn d left join bought b on b.customer_id = d.customer_id left join sent s on s.customer_id = d.customer_id
-group by d.cell order by d.cell;
+select e.cell::int as cell,
+    count(*) filter (where not e.open)::int as customers,
+    count(*) filter (where e.open)::int as open,
+    count(*) filter (where e.converted)::int as converted,
+    coalesce(sum(e.revenue), 0)::double precision as revenue,
+    coalesce(sum(e.revenue * e.revenue), 0)::double precision as revenue_squares,
+    coalesce(sum(e.touches), 0)::int as touches
+from each e group by e.cell order by e.cell;
 
 -- name: LiftCuts :many
 -- The comparisons of ReportTrials, cut by week of entry or lifecycle stage at
@@ -78,37 +82,40 @@ with runs as (
             else '' end as cut
     from first f
     where f.entered_at >= @since::timestamptz and f.entered_at < @until::timestamptz and (@name::text = '' or f.name = @name::text)
-), bought as (
-    select e.name, e.customer_id, sum(o.total) as revenue, max(o.total) > 0 as converted
+), did as (
+    select e.name, e.cut, e.arm, e.customer_id, 0::bigint as total, 0 as touches, 0 as seen, e.closes > @until::timestamptz as open from entered e
+    union all
+    select e.name, e.cut, e.arm, e.customer_id, o.total, 0, 0, false
     from entered e join orders o on o.customer_id = e.customer_id and o.at > e.entered_at and o.at <= e.closes
     where o.currency = @currency::text and e.closes <= @until::timestamptz
-    group by e.name, e.customer_id
-), sent as (
-    select e.name, e.customer_id, count(*) as touches
+    and o.at > @since::timestamptz and o.at <= @until::timestamptz
+    union all
+    select e.name, e.cut, e.arm, e.customer_id, 0, 1, 0, false
     from entered e join touches t on t.customer_id = e.customer_id
         and (@scope::text = 'programme' or t.journey = e.journey) and (@scope::text <> 'campaign' or t.campaign = e.name)
     where t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
     and coalesce(t.sent_at, t.sending_at) >= e.entered_at
     and coalesce(t.sent_at, t.sending_at) <= e.closes and e.closes <= @until::timestamptz
-    group by e.name, e.customer_id
-), seen as (
-    select distinct e.name, e.customer_id
+    and coalesce(t.sent_at, t.sending_at) >= @since::timestamptz and coalesce(t.sent_at, t.sending_at) <= @until::timestamptz
+    union all
+    select e.name, e.cut, e.arm, e.customer_id, 0, 0, 1, false
     from entered e join events v on v.customer_id = e.customer_id and v.occurred_at > e.entered_at and v.occurred_at <= e.closes
     where @event::text <> '' and v.name = @event::text and e.closes <= @until::timestamptz
+    and v.occurred_at > @since::timestamptz and v.occurred_at <= @until::timestamptz
+), each as (
+    select d.name, d.cut, d.arm, d.customer_id, sum(d.total) as revenue, max(d.total) > 0 as converted, sum(d.touches) as touches,
+        max(d.seen) as seen, bool_or(d.open) as open
+    from did d group by d.name, d.cut, d.arm, d.customer_id
 )
 select e.name::text as name, e.cut::text as cut, e.arm::text as arm,
-    count(*) filter (where e.closes <= @until::timestamptz)::int as customers,
-    count(*) filter (where e.closes > @until::timestamptz)::int as open,
-    count(*) filter (where b.converted)::int as converted,
-    count(v.customer_id)::int as responded,
-    coalesce(sum(b.revenue), 0)::double precision as revenue,
-    coalesce(sum(b.revenue * b.revenue), 0)::double precision as revenue_squares,
-    coalesce(sum(s.touches), 0)::int as touches
-from entered e
-left join bought b on b.name = e.name and b.customer_id = e.customer_id
-left join sent s on s.name = e.name and s.customer_id = e.customer_id
-left join seen v on v.name = e.name and v.customer_id = e.customer_id
-group by 1, 2, 3 order by 1, 2, 3;
+    count(*) filter (where not e.open)::int as customers,
+    count(*) filter (where e.open)::int as open,
+    count(*) filter (where e.converted)::int as converted,
+    coalesce(sum(e.seen), 0)::int as responded,
+    coalesce(sum(e.revenue), 0)::double precision as revenue,
+    coalesce(sum(e.revenue * e.revenue), 0)::double precision as revenue_squares,
+    coalesce(sum(e.touches), 0)::int as touches
+from each e group by 1, 2, 3 order by 1, 2, 3;
 
 -- name: RedeemedCoupons :many
 -- Orders of the period by the code they were placed with; refunds not counted.
