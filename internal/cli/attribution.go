@@ -92,7 +92,7 @@ func (a *app) showAttribution(r *report.Attribution) {
 		a.indented("  ", []string{string(r.By), "touches", "orders", "revenue", "rpmt", "95% interval"}, rows)
 	}
 	a.say("\nWithout any touch in its window: %s, %s.", many(r.UnattributedOrders, "order", "orders"), money(r.UnattributedRevenue))
-	a.say("These models describe after which touches money came; `touchstone lift show` says what the touches changed.")
+	a.say("The models say after which touches money came; `touchstone lift show`, what touches changed.")
 }
 
 func orUnnamed(group string) string {
@@ -141,17 +141,18 @@ func positive(flag, s string) (time.Duration, error) {
 }
 
 func (a *app) showShapley(r *report.AgentShares) {
-	a.say("What agents add, per customer within %s of the draw; test %s, since %s. Causal: drawn by chance.\n", r.Window, r.Test, day(r.Since))
+	a.say("What agents add per customer, within %s of the draw: causal, cells drawn by chance", r.Window)
+	a.say("test %s since %s, %s of customers with an agent off\n", r.Test, day(r.Since), percent(r.Share))
 	points := func(v float64) string { return fmt.Sprintf("%+.2f", 100*v) }
 	write := func(v float64) string { return figure(v, r.Currency) }
 	var rows [][]string
-	for _, c := range append(r.Shares.Agents, r.All) {
+	for _, c := range append(r.Contributions, r.All) {
 		rows = append(rows, []string{c.Agent, estimated(c.Conversion, points), between(c.Conversion, points),
-			estimated(c.Revenue, write), between(c.Revenue, write), cut(judged(c.Revenue), 24)})
+			estimated(c.Revenue, write), between(c.Revenue, write), verdict(c.Revenue)})
 	}
 	a.table([]string{"agent", "buyers, points", "95% interval", r.Currency, "95% interval", "revenue"}, rows)
 	if why := r.All.Revenue.Why; why != "" {
-		a.say("\nnot enough data: %s", why)
+		a.say("\nnot enough data: %s", wrap(why, 17))
 	}
 	a.say("")
 	rows = nil

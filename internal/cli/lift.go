@@ -61,6 +61,7 @@ func (a *app) showLift(t *report.LiftTable) {
 	write := func(v float64) string { return figure(v, t.Currency) }
 	points := func(v float64) string { return fmt.Sprintf("%+.2f", 100*v) }
 	var rows, buyers, responses [][]string
+	var lacking []string
 	why := map[string]bool{}
 	for _, r := range t.Rows {
 		name, attributed := cut(orUnnamed(r.Name), 20), "-"
@@ -73,13 +74,16 @@ func (a *app) showLift(t *report.LiftTable) {
 			continue
 		}
 		l := r.Lift
+		if l.PerTouch.Why != "" {
+			lacking = append(lacking, name+": "+l.PerTouch.Why)
+		}
 		rows = append(rows, []string{name, count(r.Treated.Customers), count(r.HeldOut.Customers), attributed, estimated(l.PerTouch, write),
-			between(l.PerTouch, write), cut(judged(l.PerTouch), 30)})
+			between(l.PerTouch, write), verdict(l.PerTouch)})
 		buyers = append(buyers, []string{name, percentOf(r.Treated.Conversion.Estimate), percentOf(r.HeldOut.Conversion.Estimate),
 			estimated(l.Conversion, points), between(l.Conversion, points), estimated(l.PerCustomer, write), between(l.PerCustomer, write)})
 		if d := r.Response; d != nil {
 			responses = append(responses, []string{name, percentOf(d.Treated.Rate()), percentOf(d.HeldOut.Rate()), estimated(d.Difference, points),
-				between(d.Difference, points), cut(judged(d.Difference), 30)})
+				between(d.Difference, points), verdict(d.Difference)})
 		}
 	}
 	a.say("")
@@ -91,6 +95,9 @@ func (a *app) showLift(t *report.LiftTable) {
 	if len(responses) > 0 {
 		a.say("")
 		a.table([]string{cut(t.Rows[0].Response.Event, 20), "treated", "held", "points", "95% interval", "verdict"}, responses)
+	}
+	for _, line := range lacking {
+		a.say("\nnot enough data, %s", wrap(line, 2))
 	}
 	for reason := range why {
 		a.say("\nnot compared: %s", wrap(reason, 14))

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,6 +64,12 @@ func estimated(a measure.Answer, write func(float64) string) string {
 		return "-"
 	}
 	return write(a.Interval.Estimate)
+}
+
+// verdict says in two words whether to believe an answer.
+func verdict(a measure.Answer) string {
+	text, _, _ := strings.Cut(judged(a), ":")
+	return text
 }
 
 // judged says in words whether to believe an answer.

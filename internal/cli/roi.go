@@ -78,7 +78,7 @@ func (a *app) showROI(r *report.Return) {
 	a.table([]string{"figure", "estimate", "95% interval", "computed from"}, rows)
 	for _, f := range figures {
 		if f.Status != measure.OK {
-			a.say("\n%s: %s", f.name, wrap(judged(f.Answer), 2))
+			a.say("\n%s", wrap(f.name+": "+judged(f.Answer), 2))
 		}
 	}
 }

@@ -80,8 +80,8 @@ func ShareOut(ctx context.Context, source AgentSource, name, currency string, wi
 	out := &AgentShares{Test: test.Name, Agents: test.Agents, Share: test.Share, Since: since.UTC(), Until: until.UTC(),
 		Window: clock.FormatDuration(window), Currency: currency, Shares: attribution.Shapley(test.Agents, cells, least, measure.Level)}
 	unit := math.Pow10(-lifecycle.MinorDigits(currency))
-	for i := range out.Shares.Agents {
-		out.Shares.Agents[i].Revenue = out.Shares.Agents[i].Revenue.Times(unit)
+	for i := range out.Contributions {
+		out.Contributions[i].Revenue = out.Contributions[i].Revenue.Times(unit)
 	}
 	out.All.Revenue = out.All.Revenue.Times(unit)
 	return out, nil

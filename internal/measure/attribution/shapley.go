@@ -28,7 +28,7 @@ type Contribution struct {
 
 // Shares is the answer of a test of agents.
 type Shares struct {
-	Agents []Contribution `json:"agents"`
+	Contributions []Contribution `json:"contributions"` // in the order of the agents
 	// All is what all agents together add to none: the contributions sum to it.
 	All   Contribution `json:"all"`
 	Cells []CellArm    `json:"cells"`
@@ -61,11 +61,11 @@ func Shapley(agents []string, cells []CellArm, least measure.Minimum, level floa
 	}
 	s := Shares{Cells: byOn, All: Contribution{Agent: "all together"}}
 	for _, a := range agents {
-		s.Agents = append(s.Agents, Contribution{Agent: a})
+		s.Contributions = append(s.Contributions, Contribution{Agent: a})
 	}
 	why := lacking(agents, byOn, least)
-	for i := range s.Agents {
-		s.Agents[i].Conversion, s.Agents[i].Revenue = contrast(byOn, coefficients(k, i), why, level)
+	for i := range s.Contributions {
+		s.Contributions[i].Conversion, s.Contributions[i].Revenue = contrast(byOn, coefficients(k, i), why, level)
 	}
 	all := make([]float64, len(byOn))
 	all[len(all)-1], all[0] = 1, -1

@@ -35,7 +35,7 @@ func TestShapleyAxioms(t *testing.T) {
 		}
 		s := Shapley(agents, cells, few, 0.95)
 		sum := 0.0
-		for _, c := range s.Agents {
+		for _, c := range s.Contributions {
 			sum += c.Conversion.Interval.Estimate
 		}
 		last := cells[len(cells)-1].Arm
@@ -43,7 +43,7 @@ func TestShapleyAxioms(t *testing.T) {
 		if math.Abs(sum-want) > 1e-12 || math.Abs(s.All.Conversion.Interval.Estimate-want) > 1e-12 {
 			t.Fatalf("contributions add up to %v, all together to %v, want %v", sum, s.All.Conversion.Interval.Estimate, want)
 		}
-		if d := s.Agents[dummy].Conversion.Interval.Estimate; math.Abs(d) > 1e-12 {
+		if d := s.Contributions[dummy].Conversion.Interval.Estimate; math.Abs(d) > 1e-12 {
 			t.Fatalf("an agent that changes nothing gets %v", d)
 		}
 	})
@@ -64,7 +64,7 @@ func TestShapleyByHand(t *testing.T) {
 	s := Shapley([]string{"a", "b"}, cells, few, 0.95)
 	half := 1.959963984540054 * math.Sqrt(variance)
 	for i, want := range []float64{(0.010 + 0.040) / 2, (0.020 + 0.050) / 2} {
-		got := s.Agents[i].Conversion.Interval
+		got := s.Contributions[i].Conversion.Interval
 		if math.Abs(got.Estimate-want) > 1e-12 || math.Abs(got.High-got.Estimate-half) > 1e-9 {
 			t.Errorf("agent %d: %+v, want %v ± %v", i, got, want, half)
 		}
@@ -75,11 +75,11 @@ func TestShapleyWithoutEnough(t *testing.T) {
 	t.Parallel()
 	cells := []CellArm{{On: 0, Arm: measure.Arm{Revenue: measure.Sample{N: 29}, Converted: 9}}, {On: 1, Arm: measure.Arm{Revenue: measure.Sample{N: 9000}, Converted: 900}}}
 	s := Shapley([]string{"campaign"}, cells, measure.DefaultMinimum(), 0.95)
-	if got := s.Agents[0].Revenue; got.Status != measure.NotEnoughData || got.Why != "29 customers with every agent off, 30 needed" {
+	if got := s.Contributions[0].Revenue; got.Status != measure.NotEnoughData || got.Why != "29 customers with every agent off, 30 needed" {
 		t.Errorf("%+v", got)
 	}
 	cells[0].Arm.Revenue.N, cells[0].Arm.Converted = 900, 4
-	if got := Shapley([]string{"campaign"}, cells, measure.DefaultMinimum(), 0.95).Agents[0].Conversion; got.Why != "4 buyers with every agent off, 5 needed" {
+	if got := Shapley([]string{"campaign"}, cells, measure.DefaultMinimum(), 0.95).Contributions[0].Conversion; got.Why != "4 buyers with every agent off, 30 needed" {
 		t.Errorf("%+v", got)
 	}
 	if got := Shapley([]string{"a", "b"}, cells, measure.DefaultMinimum(), 0.95).All.Conversion; got.Status != measure.NotEnoughData {
@@ -107,12 +107,12 @@ func TestShapleyOnKnownTruth(t *testing.T) {
 		}
 		s := Shapley([]string{"a", "b"}, cells, measure.DefaultMinimum(), 0.95)
 		for i := range truth {
-			v := s.Agents[i].Conversion.Interval
+			v := s.Contributions[i].Conversion.Interval
 			if v.Low <= truth[i] && truth[i] <= v.High {
 				covered[i]++
 			}
 		}
-		if s.Agents[0].Conversion.Interval.Estimate > s.Agents[1].Conversion.Interval.Estimate {
+		if s.Contributions[0].Conversion.Interval.Estimate > s.Contributions[1].Conversion.Interval.Estimate {
 			ranked++
 		}
 	}
