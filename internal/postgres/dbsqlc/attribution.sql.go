@@ -250,10 +250,11 @@ type LiftCutsRow struct {
 	Touches        int32   `json:"touches"`
 }
 
-// The comparisons of ReportTrials, cut by week of entry or lifecycle stage at
-// entry (lifecycle.Profile.Stage), and the same for the programme, where a
-// customer's first run of any journey counts. Responded: customers with an event
-// of this name in the outcome window.
+// See measure.Trial and measure.Cut: journeys, campaigns, or the programme, where
+// a customer's first run of any journey counts, whole or cut by week of entry or
+// lifecycle stage at entry (lifecycle.Profile.Stage). Windows maps a journey to
+// its outcome window in microseconds; others have the default. Responded:
+// customers with an event of this name in the outcome window.
 func (q *Queries) LiftCuts(ctx context.Context, arg LiftCutsParams) ([]LiftCutsRow, error) {
 	rows, err := q.db.Query(ctx, liftCuts,
 		arg.Scope,

@@ -55,10 +55,11 @@ select e.cell::int as cell,
 from each e group by e.cell order by e.cell;
 
 -- name: LiftCuts :many
--- The comparisons of ReportTrials, cut by week of entry or lifecycle stage at
--- entry (lifecycle.Profile.Stage), and the same for the programme, where a
--- customer's first run of any journey counts. Responded: customers with an event
--- of this name in the outcome window.
+-- See measure.Trial and measure.Cut: journeys, campaigns, or the programme, where
+-- a customer's first run of any journey counts, whole or cut by week of entry or
+-- lifecycle stage at entry (lifecycle.Profile.Stage). Windows maps a journey to
+-- its outcome window in microseconds; others have the default. Responded:
+-- customers with an event of this name in the outcome window.
 with runs as (
     select r.*, case @scope::text when 'journey' then r.journey when 'campaign' then r.campaign else '' end as name
     from journey_runs r where @scope::text <> 'campaign' or r.campaign <> ''
