@@ -68,7 +68,7 @@ func New(o Options) (*Worker, error) {
 	renderer := copywriter.NewRenderer()
 	journeys := &activities.Journeys{
 		Runs: o.Store, Ledger: o.Store, Creatives: o.Store, Reviews: o.Store, Controls: o.Store, Evidence: o.Store, Due: o.Store,
-		Definitions: definitions, Brand: o.Brand, Policy: o.Policy, Agent: agents.ByName, Renderer: renderer, Links: links,
+		Definitions: definitions, Brand: o.Brand, Policy: o.Policy, Agent: agents.Under(agentTest(o.Brand), agents.ByName), Renderer: renderer, Links: links,
 		Providers: o.Providers, Starter: starter, Scale: o.Scale, ReviewSLA: c.Review.SLA, Concurrency: c.SendGrid.InFlight, Log: o.Log,
 	}
 	reviews := &activities.Reviews{
@@ -141,6 +141,9 @@ func (w *Worker) add(queue string, perSecond float64) sdk.Worker {
 
 // Run works until ctx ends, then stops gracefully.
 func (w *Worker) Run(ctx context.Context) error {
+	if err := w.runAgentTest(ctx); err != nil {
+		return err
+	}
 	sdk.SetStickyWorkflowCacheSize(stickyWorkflows)
 	for _, each := range w.workers {
 		if err := each.Start(); err != nil {

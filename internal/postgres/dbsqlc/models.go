@@ -11,6 +11,21 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+type AgentCell struct {
+	Test       string    `json:"test"`
+	CustomerID string    `json:"customer_id"`
+	Cell       int32     `json:"cell"`
+	At         time.Time `json:"at"`
+}
+
+type AgentTest struct {
+	Name      string     `json:"name"`
+	Agents    []string   `json:"agents"`
+	Share     float64    `json:"share"`
+	StartedAt time.Time  `json:"started_at"`
+	EndedAt   *time.Time `json:"ended_at"`
+}
+
 type Campaign struct {
 	Name      string          `json:"name"`
 	Journey   string          `json:"journey"`
