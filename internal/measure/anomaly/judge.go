@@ -226,3 +226,6 @@ func (d *side) drift(z, shift float64) {
 		d.sum, d.shift, d.hours = 0, 0, 0
 	}
 }
+
+// Run is how much time before the first judged hour the CUSUM reads.
+func (Rules) Run() time.Duration { return runIn * time.Hour }

@@ -87,3 +87,23 @@ func (s Series) past(i, weeks, enough int) (p past, ok bool) {
 	p.expected = median(rates) * s.exposure(i)
 	return p, true
 }
+
+// Holidays marks the hours of days, given as 2026-12-25, on the series' clock.
+func Holidays(s Series, days []string) []bool {
+	if len(days) == 0 {
+		return nil
+	}
+	known := map[string]bool{}
+	for _, day := range days {
+		known[day] = true
+	}
+	zone := s.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	special := make([]bool, len(s.Values))
+	for i := range special {
+		special[i] = known[s.at(i).In(zone).Format(time.DateOnly)]
+	}
+	return special
+}
