@@ -93,6 +93,9 @@ func watchLink(c config.Config) string {
 // RegisterGauges makes a process show the figures of the business beside its own
 // metrics. Doing it again is harmless.
 func RegisterGauges(r prometheus.Registerer, store *postgres.Store, c config.Config, b *brand.Brand, k clock.Clock, log *slog.Logger) error {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	query := postgres.GaugeQuery{Clock: k, Currency: b.Currency, Attribution: c.AttributionWindow, Channels: lifecycle.Channels}
 	return unlessRegistered(r.Register(&watch.Collector{
 		Read:    func(ctx context.Context) (watch.Gauges, error) { return store.Gauges(ctx, query) },
