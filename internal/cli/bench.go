@@ -29,7 +29,8 @@ func (a *app) bench() *cobra.Command {
 		Short: "Measure against minimal code in the same run and print the ratios",
 		Long: "Starts the engines, without keeping anything, and measures journeys against a hand-written minimal\n" +
 			"workflow, a broadcast against a bare loop over the provider's client, the import against COPY and\n" +
-			"the reservation of cap slots against one hand-written statement. Ours and the baseline take turns;\n" +
+			"the reservation of cap slots against one hand-written statement, and the detection of anomalies\n" +
+			"against a band of two standard deviations. Ours and the baseline take turns;\n" +
 			"medians count. Exits non-zero when a target is missed.",
 		Example: "  touchstone bench --quick\n  touchstone bench --part broadcast --customers 20000\n  touchstone bench --json",
 		Args:    cobra.NoArgs,
@@ -70,7 +71,7 @@ func (a *app) bench() *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.BoolVar(&f.quick, "quick", false, "less than two minutes: shapes rather than figures")
-	flags.StringSliceVar(&f.parts, "part", nil, "measure only these `parts`: journeys, broadcast, import, reserve")
+	flags.StringSliceVar(&f.parts, "part", nil, "measure only these `parts`: journeys, broadcast, import, reserve, anomaly")
 	flags.IntVar(&f.rounds, "rounds", 0, "`rounds` of ours and of the baseline each")
 	flags.DurationVar(&f.period, "period", 0, "`length` of a measured round of journeys")
 	flags.IntVar(&f.inFlight, "in-flight", 0, "journeys at once")

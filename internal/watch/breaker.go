@@ -24,8 +24,10 @@ type Threshold struct{ Warn, Halt float64 }
 //   - if the true rate were half the threshold, that many or more would have
 //     come with a probability of at most Doubt (exact binomial test).
 //
-// So one complaint in ten messages stops nothing, three in a thousand do, and
-// from about 20,000 messages on the threshold itself decides. Numerator and
+// So one complaint in ten messages stops nothing, six in a thousand do, and from
+// about 40,000 messages on the threshold itself decides. Doubt is that small
+// because the breaker looks all the time: a programme at a third of the threshold
+// is then halted by chance about once in ten years. Numerator and
 // denominator are about the same messages, those that went out in the window; a
 // window never reaches behind the last resumption, so that what was resumed is
 // judged by what it sends from then on.
@@ -39,7 +41,7 @@ type Breaker struct {
 // Least and Doubt belong to the rule of Breaker.
 const (
 	Least = 3
-	Doubt = 0.01
+	Doubt = 1e-4
 )
 
 // DefaultBreaker stops at the plan's rates. Mailbox providers ask to stay below

@@ -17,6 +17,11 @@ type Rules struct {
 	Tail   float64 // exact probability that one hour must stay below as well
 	Pairs  float64 // and each of two hours
 	Floor  float64 // least effect of an hour that counts, as a share of what was expected
+	Events float64 // an hour with fewer events, seen and expected, is no alarm
+
+	Day      float64 // exact probability that a whole day must stay below
+	DayFloor float64 // least effect of a day
+	DayMost  float64 // expected events above which a day is left to the other rules
 
 	Allowance  float64 // of the CUSUM: half the shift per hour it is tuned to, in standard deviations
 	Limit      float64 // of the CUSUM, in standard deviations
@@ -29,7 +34,8 @@ type Rules struct {
 func DefaultRules() Rules {
 	return Rules{
 		Weeks: 4, Enough: 3, Days: 28, Least: 14 * 24,
-		Single: 4, Pair: 3, Tail: 2e-4, Pairs: 1e-2, Floor: 0.20,
+		Single: 4, Pair: 3, Tail: 2e-4, Pairs: 1e-2, Floor: 0.20, Events: 5,
+		Day: 1e-5, DayFloor: 0.50, DayMost: 1000,
 		Allowance: 0.8, Limit: 6, DriftFloor: 0.10,
 		Discovery: 0.01,
 	}
@@ -51,6 +57,7 @@ const (
 	RuleSingle = "one hour"
 	RulePair   = "two of three hours"
 	RuleDrift  = "drift"
+	RuleDay    = "a whole day"
 )
 
 // Hour is one judged hour.
@@ -76,7 +83,8 @@ const runIn = 7 * 24
 // Judge judges the hours of a series from an instant on. An hour is suspect when
 // its robust z, its exact tail and its effect are all beyond the rules' limits,
 // when those of two of three hours are beyond milder ones, or when small
-// deviations to one side add up.
+// deviations to one side add up. Where hours hold too few events to say anything,
+// the last 24 are judged together.
 func Judge(s Series, since time.Time, r Rules) []Hour {
 	first := max(int(math.Ceil(since.Sub(s.Start).Hours())), 0)
 	if first >= len(s.Values) {
@@ -127,17 +135,9 @@ func (s Series) judge(i int, r Rules, h *Hour, residuals *window, sides []*side,
 	h.Z = finite((residual - usual) / spread)
 	h.Effect = math.Exp(residual-usual) - 1
 	for _, side := range sides {
-		tail := 0.0
-		if !s.Amount {
+		side.add(h, residual-usual, tally{events: h.Value, before: p.sum, exposure: p.exposure,
 			// What growth has added since the weeks of the baseline counts as exposure.
-			now := s.exposure(i) * math.Exp(usual)
-			share := now / (now + p.exposure)
-			tail = lowTail(h.Value, p.sum, share)
-			if side.direction == High {
-				tail = highTail(h.Value, p.sum, share)
-			}
-		}
-		side.add(h, residual-usual, tail)
+			now: s.exposure(i) * math.Exp(usual), exact: !s.Amount})
 	}
 }
 
@@ -149,24 +149,46 @@ type side struct {
 	shift     float64    // of the log residuals since the CUSUM was last 0
 	hours     int        // since then
 	recent    [3]outlier // the last three judged hours, oldest first
+	day       []tally    // the last 24
 }
 
+// tally is what exact tests compare: events now and before, with their exposures.
+// Without exact nothing can be said by counting.
+type tally struct {
+	events, now      float64
+	before, exposure float64
+	exact            bool
+}
+
+// tail is how probable so few (Low) or so many (High) events are when the rate is
+// the same as before.
+func (t tally) tail(d Direction) float64 {
+	if !t.exact {
+		return 0
+	}
+	share := t.now / (t.now + t.exposure)
+	if d == High {
+		return highTail(t.events, t.before, share)
+	}
+	return lowTail(t.events, t.before, share)
+}
+
+// expected is how many events the rate of before makes of the exposure now.
+func (t tally) expected() float64 { return t.before / t.exposure * t.now }
+
 // outlier is an hour as rules see it: scores are positive in the bad direction.
-type outlier struct{ z, tail, effect, p float64 }
+type outlier struct{ z, tail, effect, p, events float64 }
 
 // add judges one more hour; the more improbable finding of the two sides stays.
-func (d *side) add(h *Hour, residual, tail float64) {
+func (d *side) add(h *Hour, residual float64, t tally) {
 	r, sign := d.rules, -1.0
 	if d.direction == High {
 		sign = 1
 	}
-	z := sign * h.Z
+	z, tail := sign*h.Z, t.tail(d.direction)
 	// The exact test and the robust one must agree: the milder counts.
 	milder := min(z, -quantile(tail))
-	o := outlier{z: z, tail: tail, effect: sign * h.Effect, p: normalTail(-milder)}
-	if d.direction == Low && o.effect > 0 {
-		o.effect = min(o.effect, 1)
-	}
+	o := outlier{z: z, tail: tail, effect: sign * h.Effect, p: normalTail(-milder), events: max(h.Value, h.Expected)}
 	d.recent = [3]outlier{d.recent[1], d.recent[2], o}
 	d.drift(milder, sign*residual)
 	if d.sum > h.Drift {
@@ -177,15 +199,18 @@ func (d *side) add(h *Hour, residual, tail float64) {
 			return
 		}
 		h.Status, h.Rule, h.P, h.Direction = Suspect, rule, p, d.direction
-		if rule == RuleDrift {
+		if rule == RuleDrift || rule == RuleDay {
 			h.Effect = sign * effect
 		}
 	}
-	if o.z > r.Single && o.tail <= r.Tail && o.effect >= r.Floor {
+	if o.z > r.Single && o.tail <= r.Tail && o.effect >= r.Floor && o.events >= r.Events {
 		find(RuleSingle, o.p, o.effect)
 	}
 	if beyond, p := d.pair(); beyond {
 		find(RulePair, p, o.effect)
+	}
+	if beyond, p, effect := d.wholeDay(t); beyond {
+		find(RuleDay, p, effect)
 	}
 	if mean := math.Expm1(sign*d.shift/float64(max(d.hours, 1))) * sign; d.sum > r.Limit && mean >= r.DriftFloor {
 		// The reflected walk is beyond s in a share of about exp(-2ks) of all
@@ -194,11 +219,40 @@ func (d *side) add(h *Hour, residual, tail float64) {
 	}
 }
 
+// wholeDay judges the last 24 hours as one, where they hold few events.
+func (d *side) wholeDay(t tally) (beyond bool, p, effect float64) {
+	if d.day = append(d.day, t); len(d.day) > 24 {
+		d.day = d.day[1:]
+	}
+	if len(d.day) < 24 || !t.exact {
+		return false, 1, 0
+	}
+	sum := tally{exact: true}
+	for _, hour := range d.day {
+		sum.events += hour.events
+		sum.now += hour.now
+		sum.before += hour.before
+		sum.exposure += hour.exposure
+	}
+	expected := sum.expected()
+	if max(expected, sum.events) > d.rules.DayMost || max(expected, sum.events) < d.rules.Events {
+		return false, 1, 0
+	}
+	effect = (sum.events - expected) / max(expected, 1)
+	if d.direction == Low {
+		effect = -effect
+	}
+	p = sum.tail(d.direction)
+	return p <= d.rules.Day && effect >= d.rules.DayFloor, p, effect
+}
+
 // pair reports whether this hour and one of the two before it are beyond the
 // limits of a pair, and how probable that is by chance.
 func (d *side) pair() (bool, float64) {
 	r := d.rules
-	counts := func(o outlier) bool { return o.z > r.Pair && o.tail <= r.Pairs && o.effect >= r.Floor }
+	counts := func(o outlier) bool {
+		return o.z > r.Pair && o.tail <= r.Pairs && o.effect >= r.Floor && o.events >= r.Events
+	}
 	now := d.recent[2]
 	if !counts(now) {
 		return false, 1

@@ -20,9 +20,10 @@ type Series struct {
 	Start  time.Time // beginning of the first hour
 	// Values are counts per hour, or amounts with Amount set.
 	Values []float64
-	// Exposure is what the values are expected to be proportional to, such as
-	// the messages that may still be opened in an hour; nil = every hour alike.
-	// Hours without exposure are not judged.
+	// Exposure is what the values are expected to be proportional to, scaled so
+	// that one event is expected per unit, such as the opens that the messages sent
+	// before may still bring; nil = every hour alike. Hours without exposure are
+	// not judged.
 	Exposure []float64
 	// Special marks hours that are known to differ, such as holidays: they are
 	// neither judged nor learnt from. nil = none.
@@ -62,6 +63,11 @@ func (s Series) exposure(i int) float64 {
 	return s.Exposure[i]
 }
 
+// calibrated is how many events of evidence stand behind an exposure: it was made
+// so that one event is expected per unit (see Exposure), which holds for an hour
+// of the week without a past of its own.
+const calibrated = 20
+
 // past is what the same hours of the week before say about hour i.
 type past struct {
 	expected float64 // median rate of those hours times the exposure of hour i
@@ -77,9 +83,17 @@ func (s Series) past(i, weeks, enough int) (p past, ok bool) {
 		if !s.known(j) {
 			continue
 		}
-		rates = append(rates, s.Values[j]/s.exposure(j))
 		p.sum += s.Values[j]
 		p.exposure += s.exposure(j)
+		if s.Exposure == nil {
+			rates = append(rates, s.Values[j])
+		} else {
+			rates = append(rates, (s.Values[j]+calibrated)/(s.exposure(j)+calibrated))
+		}
+	}
+	if s.Exposure != nil {
+		p.sum += calibrated
+		p.exposure += calibrated
 	}
 	if len(rates) < enough {
 		return p, false

@@ -25,6 +25,7 @@ type TrialResult struct {
 	Found30              float64 // share of 30 % drops found within two hours
 	Found15              float64 // share of 15 % drops found within twelve
 	NaiveFound30         float64
+	NaiveFound15         float64
 }
 
 const (
@@ -81,6 +82,7 @@ func (t Trial) Run(r Rules) TrialResult {
 			out.Found30 += within(thirty, 2, alone) / drops
 			out.NaiveFound30 += within(thirty, 2, naive) / drops
 			out.Found15 += within(fifteen, 12, alone) / drops
+			out.NaiveFound15 += within(fifteen, 12, naive) / drops
 		}
 	}
 	return out
