@@ -36,6 +36,11 @@ func (a *app) worker() *cobra.Command {
 			if err := s.validate(); err != nil {
 				return err
 			}
+			untrace, err := a.trace(ctx, s, "touchstone-worker")
+			if err != nil {
+				return err
+			}
+			defer untrace()
 			connection, err := s.dial(ctx)
 			if err != nil {
 				return err
