@@ -27,7 +27,7 @@ type LevelStore interface {
 type prober struct {
 	store  LevelStore
 	probes map[watch.Component]func(context.Context) error
-	times  *stopwatch
+	times  *Stopwatch
 	log    *slog.Logger
 
 	kept []watch.Heartbeat
@@ -40,7 +40,7 @@ const (
 	keptAtMost = 24 * 60 * 4
 )
 
-func newProber(o Options, times *stopwatch) *prober {
+func newProber(o Options, times *Stopwatch) *prober {
 	p := &prober{store: o.Store, times: times, log: o.Log, probes: map[watch.Component]func(context.Context) error{
 		watch.Database: o.Store.Ping,
 		watch.Engine: func(ctx context.Context) error {

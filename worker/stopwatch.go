@@ -14,9 +14,9 @@ import (
 	"touchstone/internal/watch"
 )
 
-// stopwatch times activities from the moment at which their workflow asked for
+// Stopwatch times activities from the moment at which their workflow asked for
 // them to their stored result, retries included, in real time.
-type stopwatch struct {
+type Stopwatch struct {
 	interceptor.WorkerInterceptorBase
 	seconds *prometheus.HistogramVec
 
@@ -27,9 +27,9 @@ type stopwatch struct {
 // timed says which activities are timed as what.
 var timed = map[string]string{"Prepare": watch.LatencyDecision, "Deliver": watch.LatencyDelivery, "SendPage": watch.LatencyPage}
 
-// newStopwatch returns a stopwatch that also shows its times as a metric.
-func newStopwatch(r prometheus.Registerer) (*stopwatch, error) {
-	s := &stopwatch{counts: map[string]watch.Histogram{}, seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+// NewStopwatch returns a stopwatch that also shows its times as a metric.
+func NewStopwatch(r prometheus.Registerer) (*Stopwatch, error) {
+	s := &Stopwatch{counts: map[string]watch.Histogram{}, seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "touchstone", Name: "latency_seconds", Help: "Real time from asking for it to its stored result: decision, delivery, page.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2, 5, 10, 15, 30, 60, 120},
 	}, []string{"what"})}
@@ -52,7 +52,7 @@ func newStopwatch(r prometheus.Registerer) (*stopwatch, error) {
 }
 
 // InterceptActivity implements interceptor.WorkerInterceptor.
-func (s *stopwatch) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+func (s *Stopwatch) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
 	t := &timedActivity{stopwatch: s}
 	t.Next = next
 	return t
@@ -60,7 +60,7 @@ func (s *stopwatch) InterceptActivity(_ context.Context, next interceptor.Activi
 
 type timedActivity struct {
 	interceptor.ActivityInboundInterceptorBase
-	stopwatch *stopwatch
+	stopwatch *Stopwatch
 }
 
 // ExecuteActivity implements interceptor.ActivityInboundInterceptor.
@@ -73,7 +73,7 @@ func (t *timedActivity) ExecuteActivity(ctx context.Context, in *interceptor.Exe
 	return out, err
 }
 
-func (s *stopwatch) record(what string, took time.Duration) {
+func (s *Stopwatch) record(what string, took time.Duration) {
 	took = max(took, 0) // the server's clock may be ahead of ours
 	s.seconds.WithLabelValues(what).Observe(took.Seconds())
 	s.mu.Lock()
@@ -85,7 +85,7 @@ func (s *stopwatch) record(what string, took time.Duration) {
 }
 
 // take returns what was counted since the last take.
-func (s *stopwatch) take() map[string]watch.Histogram {
+func (s *Stopwatch) take() map[string]watch.Histogram {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	counts := s.counts
@@ -94,7 +94,7 @@ func (s *stopwatch) take() map[string]watch.Histogram {
 }
 
 // giveBack adds counts that could not be stored.
-func (s *stopwatch) giveBack(counts map[string]watch.Histogram) {
+func (s *Stopwatch) giveBack(counts map[string]watch.Histogram) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for what, histogram := range counts {

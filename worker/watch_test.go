@@ -366,7 +366,7 @@ func (brokenStore) SaveHeartbeats(context.Context, []watch.Heartbeat) error {
 func TestProberKeepsWhatItCannotStore(t *testing.T) {
 	t.Parallel()
 	post := newPost(t, nil)
-	times, err := newStopwatch(nil)
+	times, err := NewStopwatch(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

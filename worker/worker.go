@@ -51,7 +51,7 @@ type Worker struct {
 	options    Options
 	workers    []sdk.Worker
 	router     *gateway.Router
-	times      *stopwatch
+	times      *Stopwatch
 	prober     *prober
 	starter    *Starter
 	Definition *Definitions
@@ -94,7 +94,7 @@ func New(o Options) (*Worker, error) {
 		o.Wrap(journeys, campaigns)
 	}
 	w := &Worker{options: o, starter: starter, Definition: definitions}
-	if w.times, err = newStopwatch(o.Metrics); err != nil {
+	if w.times, err = NewStopwatch(o.Metrics); err != nil {
 		return nil, err
 	}
 	w.prober = newProber(o, w.times)

@@ -170,7 +170,10 @@ func (c *Config) environment(lookup func(string) (string, bool)) error {
 	}
 	for name, field := range lists {
 		if v, ok := lookup(name); ok {
-			*field = strings.Split(v, ",")
+			*field = nil
+			if v != "" {
+				*field = strings.Split(v, ",")
+			}
 		}
 	}
 	if v, ok := lookup("TOUCHSTONE_GLOBAL_HOLDOUT"); ok {
