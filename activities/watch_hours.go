@@ -59,6 +59,9 @@ const (
 	baseline = 8 * 7 * 24 * time.Hour
 	// judgeAtMost bounds how many hours are judged at once after a long pause.
 	judgeAtMost = 48 * time.Hour
+	// An hour is judged when what happened in it has had this long to arrive, in
+	// business time and in real time.
+	settles, settlesReal = 2 * time.Minute, 5 * time.Second
 	// lasting is how long an anomaly stays an open alert after its last hour.
 	lasting = 3 * time.Hour
 )
@@ -66,7 +69,7 @@ const (
 // anomalies judges the hours that have ended since the last time, and opens and
 // closes alerts. An alert is about the last hours, not about the past.
 func (w *watchRound) anomalies(now time.Time) error {
-	until := now.Truncate(time.Hour)
+	until := now.Add(-max(settles, w.Scale.Business(settlesReal))).Truncate(time.Hour)
 	since := w.state.Judged
 	if !until.After(since) {
 		return nil

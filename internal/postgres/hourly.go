@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"touchstone/internal/lifecycle"
 	"touchstone/internal/measure/anomaly"
 	"touchstone/internal/postgres/dbsqlc"
 )
@@ -15,7 +16,7 @@ const responseReach = 72 * time.Hour
 
 // HourlySeries returns the metrics that are watched for anomalies, hour by hour,
 // summed up from the rows themselves. Both instants are on the hour. Revenue is
-// in minor units of the currency; orders in others do not count.
+// in major units of the currency; orders in others do not count.
 func (s *Store) HourlySeries(ctx context.Context, since, until time.Time, currency string) ([]anomaly.Series, error) {
 	since, until = instant(since.Truncate(time.Hour)), instant(until.Truncate(time.Hour))
 	hours := int(until.Sub(since) / time.Hour)
@@ -39,7 +40,7 @@ func (s *Store) HourlySeries(ctx context.Context, since, until time.Time, curren
 			return err
 		}
 		for _, r := range ordered {
-			orders[at(r.Hour)], revenue[at(r.Hour)] = float64(r.N), float64(r.Revenue)
+			orders[at(r.Hour)], revenue[at(r.Hour)] = float64(r.N), lifecycle.Money{Amount: r.Revenue, Currency: currency}.Major()
 		}
 		came, err := q.HourlyResponses(ctx, dbsqlc.HourlyResponsesParams{Since: since, Until: until, Reach: interval(responseReach)})
 		for _, r := range came {

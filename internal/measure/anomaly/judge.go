@@ -18,6 +18,7 @@ type Rules struct {
 	Pairs  float64 // and each of two hours
 	Floor  float64 // least effect of an hour that counts, as a share of what was expected
 	Events float64 // an hour with fewer events, seen and expected, is no alarm
+	Noise  float64 // spread of an amount, in log units, above which its hours say nothing
 
 	Day      float64 // exact probability that a whole day must stay below
 	DayFloor float64 // least effect of a day
@@ -34,7 +35,7 @@ type Rules struct {
 func DefaultRules() Rules {
 	return Rules{
 		Weeks: 4, Enough: 3, Days: 28, Least: 14 * 24,
-		Single: 4, Pair: 3, Tail: 2e-4, Pairs: 1e-2, Floor: 0.20, Events: 5,
+		Single: 4, Pair: 3, Tail: 2e-4, Pairs: 1e-2, Floor: 0.20, Events: 5, Noise: 0.5,
 		Day: 1e-5, DayFloor: 0.50, DayMost: 1000,
 		Allowance: 0.8, Limit: 6, DriftFloor: 0.10,
 		Discovery: 0.01,
@@ -128,6 +129,9 @@ func (s Series) judge(i int, r Rules, h *Hour, residuals *window, sides []*side,
 	}
 	usual := residuals.median()
 	spread := residuals.spread(usual)
+	if s.Amount && spread > r.Noise {
+		return // a few orders of very different size: their number is judged instead
+	}
 	h.Status = OK
 	h.Expected = max((p.expected+0.5)*math.Exp(usual)-0.5, 0)
 	h.Low = max((p.expected+0.5)*math.Exp(usual-2*spread)-0.5, 0)
