@@ -54,6 +54,13 @@ func TestValidate(t *testing.T) {
 		"no link key":        {func(c *config.Config) { c.Gateway.LinkKeys = nil }, false, "TOUCHSTONE_LINK_KEYS"},
 		"holdout above half": {func(c *config.Config) { c.GlobalHoldout = 0.6 }, false, "global_holdout"},
 		"deadlines crossed":  {func(c *config.Config) { c.Review.Escalate = 1 }, false, "in this order"},
+		"warning above halt": {func(c *config.Config) { c.Watch.ComplaintsWarn = 0.01 }, false, "complaints_warn"},
+		"no limit":           {func(c *config.Config) { c.Watch.BouncesHalt = 0 }, false, "bounces_halt"},
+		"no minimum":         {func(c *config.Config) { c.Watch.Minimum = 0 }, false, "minimum"},
+		"no holiday":         {func(c *config.Config) { c.Watch.Holidays = []string{"Christmas"} }, false, "2026-12-25"},
+		"no webhook":         {func(c *config.Config) { c.Watch.Webhook = "hooks.example/x" }, false, "webhook"},
+		"real hook, scaled":  {func(c *config.Config) { c.Watch.Webhook = "https://hooks.example/x" }, true, "webhook"},
+		"no operator":        {func(c *config.Config) { c.Watch.Email = []string{"ops"} }, false, "ops@example.com"},
 		"half of mTLS":       {func(c *config.Config) { c.Temporal.TLSCert = "x" }, false, "mTLS"},
 		"real host, scaled":  {func(*config.Config) {}, true, "sandbox"},
 	} {

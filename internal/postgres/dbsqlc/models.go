@@ -26,6 +26,37 @@ type AgentTest struct {
 	EndedAt   *time.Time `json:"ended_at"`
 }
 
+type Alert struct {
+	ID       string     `json:"id"`
+	Key      string     `json:"key"`
+	Kind     string     `json:"kind"`
+	Severity string     `json:"severity"`
+	Title    string     `json:"title"`
+	Detail   string     `json:"detail"`
+	Metric   string     `json:"metric"`
+	Value    *float64   `json:"value"`
+	Expected *float64   `json:"expected"`
+	Allowed  *float64   `json:"allowed"`
+	OpenedAt time.Time  `json:"opened_at"`
+	SeenAt   time.Time  `json:"seen_at"`
+	ClosedAt *time.Time `json:"closed_at"`
+	AckedAt  *time.Time `json:"acked_at"`
+	AckedBy  string     `json:"acked_by"`
+}
+
+type AlertNotice struct {
+	ID          int64      `json:"id"`
+	AlertID     string     `json:"alert_id"`
+	Occasion    string     `json:"occasion"`
+	Target      string     `json:"target"`
+	MadeAt      time.Time  `json:"made_at"`
+	Attempts    int32      `json:"attempts"`
+	RetryAt     time.Time  `json:"retry_at"`
+	DeliveredAt *time.Time `json:"delivered_at"`
+	GivenUpAt   *time.Time `json:"given_up_at"`
+	LastError   string     `json:"last_error"`
+}
+
 type Campaign struct {
 	Name      string          `json:"name"`
 	Journey   string          `json:"journey"`
@@ -154,6 +185,12 @@ type EventOutbox struct {
 	LastError  string    `json:"last_error"`
 }
 
+type Heartbeat struct {
+	Component string    `json:"component"`
+	Minute    time.Time `json:"minute"`
+	Up        bool      `json:"up"`
+}
+
 type Import struct {
 	SourceHash string    `json:"source_hash"`
 	Kind       string    `json:"kind"`
@@ -206,6 +243,21 @@ type KpiSum struct {
 	Campaign string          `json:"campaign"`
 	Revision int64           `json:"revision"`
 	Sums     json.RawMessage `json:"sums"`
+}
+
+type Latency struct {
+	What   string    `json:"what"`
+	Hour   time.Time `json:"hour"`
+	Bucket int16     `json:"bucket"`
+	N      int64     `json:"n"`
+}
+
+type OptOut struct {
+	Channel     string    `json:"channel"`
+	CustomerID  *string   `json:"customer_id"`
+	AddressHash []byte    `json:"address_hash"`
+	At          time.Time `json:"at"`
+	LearntAt    time.Time `json:"learnt_at"`
 }
 
 type Order struct {
@@ -563,4 +615,12 @@ type TouchHistory struct {
 	State   string    `json:"state"`
 	Reason  string    `json:"reason"`
 	Tx      int64     `json:"tx"`
+}
+
+type Violation struct {
+	TouchID string    `json:"touch_id"`
+	Rule    string    `json:"rule"`
+	At      time.Time `json:"at"`
+	FoundAt time.Time `json:"found_at"`
+	Detail  string    `json:"detail"`
 }
