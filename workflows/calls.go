@@ -17,6 +17,7 @@ var (
 	reviews   *activities.Reviews
 	upkeep    *activities.Upkeep
 	erasure   *activities.Erasure
+	rollouts  *activities.Rollouts
 )
 
 func call[Out any](ctx workflow.Context, activity, in any) (Out, error) {
@@ -77,4 +78,16 @@ func runUpkeep(ctx workflow.Context, in activities.UpkeepInput) (activities.Upke
 
 func erase(ctx workflow.Context, in activities.EraseInput) (activities.Erased, error) {
 	return call[activities.Erased](longWork(ctx, "forget the customer"), erasure.Erase, in)
+}
+
+func preflightRollout(ctx workflow.Context, in activities.RolloutCheck) (activities.RolloutReady, error) {
+	return call[activities.RolloutReady](longWork(ctx, "check that the programme may begin"), rollouts.PreflightRollout, in)
+}
+
+func assessRollout(ctx workflow.Context, in activities.AssessInput) (activities.Assessed, error) {
+	return call[activities.Assessed](longWork(ctx, "check the stage"), rollouts.AssessRollout, in)
+}
+
+func stepRollout(ctx workflow.Context, in activities.RolloutStep) (activities.RolloutPlace, error) {
+	return call[activities.RolloutPlace](longWork(ctx, in.Step+": "+in.Why), rollouts.StepRollout, in)
 }

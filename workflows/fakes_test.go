@@ -33,6 +33,10 @@ type fakes struct {
 	Round     func(activities.UpkeepInput) (activities.UpkeepResult, error)
 	Erase     func(activities.EraseInput) (activities.Erased, error)
 
+	PreflightRollout func(activities.RolloutCheck) (activities.RolloutReady, error)
+	AssessRollout    func(activities.AssessInput) (activities.Assessed, error)
+	StepRollout      func(activities.RolloutStep) (activities.RolloutPlace, error)
+
 	over atomic.Bool // for fakes that answer differently from some moment on
 
 	mu   sync.Mutex
@@ -65,6 +69,11 @@ func registerFakes(r worker.ActivityRegistry, of func(context.Context) *fakes) {
 	fake(r, of, "Release", func(f *fakes) func(activities.ReleaseInput) (activities.Released, error) { return f.Release })
 	fake(r, of, "Round", func(f *fakes) func(activities.UpkeepInput) (activities.UpkeepResult, error) { return f.Round })
 	fake(r, of, "Erase", func(f *fakes) func(activities.EraseInput) (activities.Erased, error) { return f.Erase })
+	fake(r, of, "PreflightRollout", func(f *fakes) func(activities.RolloutCheck) (activities.RolloutReady, error) {
+		return f.PreflightRollout
+	})
+	fake(r, of, "AssessRollout", func(f *fakes) func(activities.AssessInput) (activities.Assessed, error) { return f.AssessRollout })
+	fake(r, of, "StepRollout", func(f *fakes) func(activities.RolloutStep) (activities.RolloutPlace, error) { return f.StepRollout })
 }
 
 func fake[In, Out any](r worker.ActivityRegistry, of func(context.Context) *fakes, name string, pick func(*fakes) func(In) (Out, error)) {

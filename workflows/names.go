@@ -21,6 +21,7 @@ const (
 	ReviewName    = "Review"
 	ErasureName   = "Erasure"
 	UpkeepName    = "Upkeep"
+	RolloutName   = "Rollout"
 )
 
 // Task queues. Deliveries have a queue per provider, so that a provider's rate
@@ -59,6 +60,9 @@ func PreflightID(journey string, version int) string {
 
 // ErasureID is the workflow id of a customer's erasure.
 func ErasureID(id lifecycle.CustomerID) string { return "erasure/" + string(id) }
+
+// RolloutID is the workflow id of a rollout programme.
+func RolloutID(programme string) string { return "rollout/" + programme }
 
 // UpkeepID is the workflow id of the one upkeep workflow.
 const UpkeepID = "upkeep"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -135,7 +136,7 @@ func fast() clock.Scale {
 }
 
 func scenarios() []scenario {
-	return append(append(journeyScenarios(), campaignScenarios()...), append(reviewScenarios(), otherScenarios()...)...)
+	return append(append(journeyScenarios(), campaignScenarios()...), slices.Concat(reviewScenarios(), rolloutScenarios(), otherScenarios())...)
 }
 
 func journeyFast() any {

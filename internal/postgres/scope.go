@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -169,7 +171,7 @@ with inside as (
 	select r.id from journey_runs r join customers c on c.id = r.customer_id join customer_stats s on s.customer_id = c.id
 	where r.held and (r.status = 'pending' and r.due_at is null or $5::boolean and r.status = 'running')
 	and (cardinality($1::text[]) = 0 or r.journey = any($1::text[]))
-	and (cardinality($2::text[]) = 0 or r.journey = any($2::text[])) and %s
+	and (cardinality($2::text[]) = 0 or r.journey = any($2::text[])) and r.id > $6::uuid and %s
 	order by r.id limit $3 for update of r
 )
 update journey_runs r set held = false, due_at = case when r.status = 'pending' then $4::timestamptz else r.due_at end
@@ -192,18 +194,19 @@ func (s *Store) ParkOutside(ctx context.Context, scope ledger.Scope, at time.Tim
 	return int(n), translate(err, "hold who is outside a rollout")
 }
 
-// ReleaseInside lets up to limit held runs of customers inside a scope go on and
-// returns them with their ids, journeys and states. Pending ones become due at
-// once; durable ones, released only when asked for, must be woken.
-func (s *Store) ReleaseInside(ctx context.Context, scope ledger.Scope, at time.Time, durable bool, limit int) ([]ledger.Run, error) {
-	where, args, err := s.inside(scope, at, 6)
+// ReleaseInside lets up to limit held runs of customers inside a scope go on, by
+// id after the given one, and returns what their workflows are found by. Pending
+// ones become due at once; durable ones, released only when asked for, must be
+// woken.
+func (s *Store) ReleaseInside(ctx context.Context, scope ledger.Scope, at time.Time, durable bool, limit int, after lifecycle.RunID) ([]ledger.Run, error) {
+	where, args, err := s.inside(scope, at, 7)
 	if err != nil {
 		return nil, err
 	}
 	var runs []ledger.Run
 	err = s.planned(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, fmt.Sprintf(releaseSQL, where),
-			append([]any{texts(scope.Governs), texts(scope.Journeys), limit, instant(at), durable}, args...)...)
+			append([]any{texts(scope.Governs), texts(scope.Journeys), limit, instant(at), durable, orNoID(after)}, args...)...)
 		if err != nil {
 			return err
 		}
@@ -211,6 +214,7 @@ func (s *Store) ReleaseInside(ctx context.Context, scope ledger.Scope, at time.T
 			err = row.Scan(&r.ID, &r.Journey, &r.CustomerID, &r.EntryKey, &r.Campaign, &r.Status, &r.Durable)
 			return r, err
 		})
+		slices.SortFunc(runs, func(a, b ledger.Run) int { return cmp.Compare(a.ID, b.ID) })
 		return err
 	})
 	return runs, translate(err, "release who is inside a rollout")

@@ -24,11 +24,11 @@ const (
 
 // Position is where a programme stands.
 type Position struct {
-	Stage      int
-	Since      time.Time     // when the stage began, business time
-	PhaseSince time.Time     // when the phase began
-	Watched    time.Duration // business time in which the stage ran and was checked
-	StepBacks  int           // so far
+	Stage      int           `json:"stage"`                // index into Programme.Stages
+	Since      time.Time     `json:"since,omitzero"`       // when the stage began, business time
+	PhaseSince time.Time     `json:"phase_since,omitzero"` // when the phase began
+	Watched    time.Duration `json:"watched,omitempty"`    // business time in which the stage ran and was checked
+	StepBacks  int           `json:"step_backs,omitempty"` // so far
 }
 
 // Evidence is what a stage is judged by.
