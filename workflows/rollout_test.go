@@ -242,7 +242,7 @@ func TestRolloutAnswersWhatItCannotDo(t *testing.T) {
 	say(3*time.Hour, workflows.SignalAbort, nil, "it needs a name")
 	say(4*time.Hour, activities.SignalResume, "tom", "there is nothing to resume")
 	say(5*time.Hour, workflows.SignalTick, workflows.RolloutAct{By: "ann", Item: "x"}, "phase pilot has no item x")
-	early := updateAt[struct{}](x, 5*time.Hour, workflows.UpdateAct, act("approve"))
+	early := updateAt[struct{}](x, 5*time.Hour+30*time.Minute, workflows.UpdateAct, act("approve"))
 	nameless := updateAt[struct{}](x, 5*time.Hour, workflows.UpdateAct, workflows.RolloutAct{Act: "approve"})
 	strange := updateAt[struct{}](x, 5*time.Hour, workflows.UpdateAct, act("go"))
 	// At the end of the phase with an open checklist item.
