@@ -83,6 +83,7 @@ func New(o Options) (*Worker, error) {
 		Cohorts: o.Store, Creatives: o.Store, Reviews: o.Store, Definitions: definitions, Brand: o.Brand, Writer: desk, Templates: copywriter.NewTemplates(now),
 		Starter: starter, GlobalHoldout: c.GlobalHoldout, ReviewSLA: c.Review.SLA,
 	}
+	rollouts := &activities.Rollouts{Store: o.Store, Runs: o.Store, Readings: o.Store.KPIs, Starter: starter}
 	if o.Wrap != nil {
 		o.Wrap(journeys, campaigns)
 	}
@@ -93,6 +94,7 @@ func New(o Options) (*Worker, error) {
 		journeys.Prepare, campaigns.Enrol, campaigns.SetStatus, campaigns.Preflight,
 		reviews.Brief, reviews.Decide, reviews.Edit, reviews.Escalate, reviews.Release,
 		(&activities.Upkeep{Ledger: o.Store, Evidence: o.Store, Partitions: o.Store, Scale: o.Scale, Window: c.AttributionWindow}).Round,
+		rollouts.PreflightRollout, rollouts.AssessRollout, rollouts.StepRollout,
 		(&activities.Erasure{Customers: o.Store, Runs: o.Store, Starter: starter}).Erase,
 	} {
 		engine.RegisterActivity(a)

@@ -119,9 +119,9 @@ func HaltedBy(programme string) string { return "rollout/" + programme }
 
 // RolloutMoment is one entry of a rollout's timeline, read from the decision log.
 type RolloutMoment struct {
-	At    time.Time `json:"at"`
-	Kind  string    `json:"kind"`
-	Actor string    `json:"actor"`
+	At    time.Time `json:"at,omitzero"`
+	Kind  string    `json:"kind,omitempty"`
+	Actor string    `json:"actor,omitempty"`
 	Phase string    `json:"phase,omitempty"`
 	Stage string    `json:"stage,omitempty"`
 	Why   string    `json:"why,omitempty"`

@@ -119,6 +119,15 @@ func admits(ctx context.Context, tx pgx.Tx, customer lifecycle.CustomerID, where
 	return admitted, err
 }
 
+// CountScope counts the customers whom a scope lets through at an instant.
+func (s *Store) CountScope(ctx context.Context, scope ledger.Scope, at time.Time) (int, error) {
+	where, args, err := s.inside(scope, at, 1)
+	if err != nil {
+		return 0, err
+	}
+	return s.CountCohort(ctx, where, args)
+}
+
 // Admission returns what the rollouts in force hold back of these runs at an
 // instant. Without a rollout it asks the database nothing.
 func (s *Store) Admission(ctx context.Context, runs []lifecycle.RunID, at time.Time) (ledger.Admission, error) {

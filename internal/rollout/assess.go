@@ -84,7 +84,7 @@ func (p *Programme) Assess(at Position, now time.Time, e Evidence) Assessment {
 	stage, phase := p.Stages[at.Stage], p.PhaseOf(at.Stage)
 	a := Assessment{
 		At: now, Phase: phase.Name, Stage: stage.Name, Watched: at.Watched, Hold: stage.Hold, Sample: e.Sample, Minimum: stage.Sample,
-		Gates: []Finding{}, Guardrails: []Finding{}, Checklist: []Check{},
+		Gates: []Finding{}, Guardrails: []Finding{},
 	}
 	judge := func(c Condition, since time.Time) Finding {
 		if from := now.Add(-c.Over); c.Over > 0 && from.After(since) {
@@ -101,19 +101,38 @@ func (p *Programme) Assess(at Position, now time.Time, e Evidence) Assessment {
 	for _, c := range stage.Gates {
 		a.Gates = append(a.Gates, judge(c, at.Since))
 	}
-	for _, item := range phase.Checklist {
-		check := Check{Item: item.Name, Title: item.Title, Evidence: "waits for a person: touchstone rollout tick " + item.Name}
-		if item.Evidence != nil {
-			f := judge(*item.Evidence, at.PhaseSince)
-			check.Finding, check.Done, check.Evidence = &f, f.Verdict == Holds, f.String()
-		} else if tick, ticked := e.Ticks[phase.Name+"/"+item.Name]; ticked {
-			check.Tick, check.Done = &tick, true
-			check.Evidence = strings.TrimSuffix(fmt.Sprintf("%s, %s: %s", tick.By, tick.At.Format(time.DateOnly), tick.Note), ": ")
+	a.Checklist = p.Checklist(phase, e.Ticks)
+	for i, item := range phase.Checklist {
+		if item.Evidence == nil {
+			continue
 		}
-		a.Checklist = append(a.Checklist, check)
+		f := judge(*item.Evidence, at.PhaseSince)
+		check := &a.Checklist[i]
+		check.Finding, check.Done, check.Evidence = &f, f.Verdict == Holds, f.String()
 	}
 	a.Action, a.Why = p.decide(at, a)
 	return a
+}
+
+// Checklist is a phase's checklist with people's ticks; items with a condition
+// have not been measured.
+func (p *Programme) Checklist(phase Phase, ticks map[string]ledger.Tick) []Check {
+	checks := []Check{}
+	for _, item := range phase.Checklist {
+		check := Check{Item: item.Name, Title: item.Title}
+		tick, ticked := ticks[phase.Name+"/"+item.Name]
+		switch {
+		case item.Evidence != nil:
+			check.Evidence = item.Evidence.Source + ": measured in its phase"
+		case ticked:
+			check.Tick, check.Done = &tick, true
+			check.Evidence = strings.TrimSuffix(fmt.Sprintf("%s, %s: %s", tick.By, tick.At.Format(time.DateOnly), tick.Note), ": ")
+		default:
+			check.Evidence = fmt.Sprintf("waits for a person: touchstone rollout tick %s %s", p.Name, item.Name)
+		}
+		checks = append(checks, check)
+	}
+	return checks
 }
 
 // decide is what to do about an assessment, and why.

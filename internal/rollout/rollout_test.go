@@ -341,7 +341,7 @@ func TestChecklist(t *testing.T) {
 	now := time.Date(2026, 3, 20, 9, 0, 0, 0, time.UTC)
 	e := rollout.Evidence{Reading: func(kpi string, since time.Time) (measure.Reading, bool) { return rate(970, 1000), true }}
 	a := p.Assess(rollout.Position{Since: now, PhaseSince: now}, now, e)
-	if a.Open() != 1 || !a.Checklist[0].Done || a.Checklist[1].Done || !strings.Contains(a.Checklist[1].Evidence, "rollout tick trained") {
+	if a.Open() != 1 || !a.Checklist[0].Done || a.Checklist[1].Done || !strings.Contains(a.Checklist[1].Evidence, "rollout tick small trained") {
 		t.Errorf("%+v", a.Checklist)
 	}
 	e.Ticks = map[string]ledger.Tick{"pilot/trained": {By: "jane", At: now, Note: "two sessions"}}
