@@ -266,7 +266,7 @@ func (a *app) showRolloutPlan(p *rollout.Programme, plans []rolloutStagePlan) {
 	for _, plan := range plans {
 		after := "by itself"
 		if plan.GoNoGo {
-			after = "a person decides"
+			after = "by a person"
 		}
 		least := "-"
 		if plan.Least > 0 {

@@ -31,7 +31,7 @@ func (p *Plane) StartRollout(ctx context.Context, file string, source []byte, by
 	if err != nil {
 		return row, err
 	}
-	_, err = p.Store.StartRollout(ctx, programme.Name, source, programme.Journeys, by, p.Clock.Now(), record)
+	_, err = p.Store.StartRollout(ctx, programme.Name, source, programme.Journeys, by, record)
 	refused := err
 	if err != nil && lifecycle.CodeOf(err) != lifecycle.Conflict {
 		return row, err

@@ -12,10 +12,11 @@ import (
 	"touchstone/internal/postgres/dbsqlc"
 )
 
-// StartRollout stores a new start of a programme and returns its version. Conflict
+// StartRollout stores a new start of a programme, at the record's instant, and
+// returns its version. Conflict
 // when it runs already, or another programme's scope covers one of its journeys
 // (governs; empty = all).
-func (s *Store) StartRollout(ctx context.Context, programme string, source []byte, governs []string, by string, at time.Time, record ledger.Record) (version int, err error) {
+func (s *Store) StartRollout(ctx context.Context, programme string, source []byte, governs []string, by string, record ledger.Record) (version int, err error) {
 	if err := s.ensureFor(ctx, []ledger.Record{record}); err != nil {
 		return 0, err
 	}
@@ -41,7 +42,7 @@ func (s *Store) StartRollout(ctx context.Context, programme string, source []byt
 				return lifecycle.Errorf(lifecycle.Conflict, "rollout %s governs some of these journeys: end it first with `touchstone rollout abort %s` and `touchstone rollout lift %s`", row.Programme, row.Programme, row.Programme)
 			}
 		}
-		n, err := q.InsertRollout(ctx, dbsqlc.InsertRolloutParams{Programme: programme, Source: string(source), At: instant(at), StartedBy: by})
+		n, err := q.InsertRollout(ctx, dbsqlc.InsertRolloutParams{Programme: programme, Source: string(source), At: instant(record.At), StartedBy: by})
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ import (
 func (b bench) stage(number int, scope ledger.Scope) {
 	b.t.Helper()
 	if number == 1 {
-		_, err := b.StartRollout(b.t.Context(), scope.Programme, []byte("x"), scope.Governs, "jane", noon, record("rollout.started", scope.Programme))
+		_, err := b.StartRollout(b.t.Context(), scope.Programme, []byte("x"), scope.Governs, "jane", record("rollout.started", scope.Programme))
 		b.must(err)
 	}
 	scope.Version, scope.At = 1, noon
@@ -229,11 +229,11 @@ func TestRolloutChanges(t *testing.T) {
 	b := setup(t)
 	ctx := t.Context()
 	b.stage(1, pilot(0.1))
-	_, err := b.StartRollout(ctx, "pilot", []byte("y"), nil, "jane", noon, record("rollout.started", "pilot"))
+	_, err := b.StartRollout(ctx, "pilot", []byte("y"), nil, "jane", record("rollout.started", "pilot"))
 	wantCode(t, err, lifecycle.Conflict)
-	_, err = b.StartRollout(ctx, "other", []byte("y"), []string{"cart", "winback"}, "jane", noon, record("rollout.started", "other"))
+	_, err = b.StartRollout(ctx, "other", []byte("y"), []string{"cart", "winback"}, "jane", record("rollout.started", "other"))
 	wantCode(t, err, lifecycle.Conflict)
-	if v, err := b.StartRollout(ctx, "other", []byte("y"), []string{"cart"}, "jane", noon, record("rollout.started", "other")); err != nil || v != 1 {
+	if v, err := b.StartRollout(ctx, "other", []byte("y"), []string{"cart"}, "jane", record("rollout.started", "other")); err != nil || v != 1 {
 		t.Errorf("a programme over other journeys: %d %v", v, err)
 	}
 	// Somebody's own stop stays when a halt is lifted.
