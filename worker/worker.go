@@ -94,6 +94,7 @@ func New(o Options) (*Worker, error) {
 		journeys.Prepare, campaigns.Enrol, campaigns.SetStatus, campaigns.Preflight,
 		reviews.Brief, reviews.Decide, reviews.Edit, reviews.Escalate, reviews.Release,
 		(&activities.Upkeep{Ledger: o.Store, Evidence: o.Store, Partitions: o.Store, Scale: o.Scale, Window: c.AttributionWindow}).Round,
+		(&activities.Reports{Writer: reporter{o.Store, o.Brand, o.Scale, c.AttributionWindow}}).WriteReport,
 		rollouts.PreflightRollout, rollouts.AssessRollout, rollouts.StepRollout,
 		(&activities.Erasure{Customers: o.Store, Runs: o.Store, Starter: starter}).Erase,
 	} {
@@ -152,6 +153,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	defer w.stop()
 	if err := w.starter.StartUpkeep(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	if err := w.starter.ScheduleReports(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	return w.router.Run(ctx)

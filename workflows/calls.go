@@ -18,6 +18,7 @@ var (
 	upkeep    *activities.Upkeep
 	erasure   *activities.Erasure
 	rollouts  *activities.Rollouts
+	reports   *activities.Reports
 )
 
 func call[Out any](ctx workflow.Context, activity, in any) (Out, error) {
@@ -90,4 +91,8 @@ func assessRollout(ctx workflow.Context, in activities.AssessInput) (activities.
 
 func stepRollout(ctx workflow.Context, in activities.RolloutStep) (activities.RolloutPlace, error) {
 	return call[activities.RolloutPlace](longWork(ctx, in.Step+": "+in.Why), rollouts.StepRollout, in)
+}
+
+func writeReport(ctx workflow.Context, in activities.ReportInput) (activities.ReportWritten, error) {
+	return call[activities.ReportWritten](longWork(ctx, "write the "+in.Kind+" report"), reports.WriteReport, in)
 }

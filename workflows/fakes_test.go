@@ -36,6 +36,7 @@ type fakes struct {
 	PreflightRollout func(activities.RolloutCheck) (activities.RolloutReady, error)
 	AssessRollout    func(activities.AssessInput) (activities.Assessed, error)
 	StepRollout      func(activities.RolloutStep) (activities.RolloutPlace, error)
+	WriteReport      func(activities.ReportInput) (activities.ReportWritten, error)
 
 	over atomic.Bool // for fakes that answer differently from some moment on
 
@@ -73,6 +74,7 @@ func registerFakes(r worker.ActivityRegistry, of func(context.Context) *fakes) {
 		return f.PreflightRollout
 	})
 	fake(r, of, "AssessRollout", func(f *fakes) func(activities.AssessInput) (activities.Assessed, error) { return f.AssessRollout })
+	fake(r, of, "WriteReport", func(f *fakes) func(activities.ReportInput) (activities.ReportWritten, error) { return f.WriteReport })
 	fake(r, of, "StepRollout", func(f *fakes) func(activities.RolloutStep) (activities.RolloutPlace, error) { return f.StepRollout })
 }
 

@@ -43,7 +43,7 @@ func TestNamesArePersisted(t *testing.T) {
 		names = append(names, fmt.Sprintf("attribute %s %s", key.GetName(), key.GetValueType()))
 	}
 	for _, id := range []string{
-		workflows.JourneyID(runOf("spring")), workflows.CampaignID("spring"), workflows.PreflightID("winback", 3), workflows.ErasureID("c-1"), workflows.RolloutID("three-phases"), workflows.UpkeepID,
+		workflows.JourneyID(runOf("spring")), workflows.CampaignID("spring"), workflows.PreflightID("winback", 3), workflows.ErasureID("c-1"), workflows.RolloutID("three-phases"), workflows.ReportID("weekly"), workflows.UpkeepID,
 	} {
 		names = append(names, "id "+id)
 	}
@@ -130,7 +130,7 @@ func activityNames(t *testing.T) []string {
 		ctxType = reflect.TypeFor[context.Context]()
 		errType = reflect.TypeFor[error]()
 	)
-	for _, owner := range []any{&activities.Journeys{}, &activities.Campaigns{}, &activities.Reviews{}, &activities.Upkeep{}, &activities.Erasure{}, &activities.Rollouts{}} {
+	for _, owner := range []any{&activities.Journeys{}, &activities.Campaigns{}, &activities.Reviews{}, &activities.Upkeep{}, &activities.Erasure{}, &activities.Rollouts{}, &activities.Reports{}} {
 		methods := reflect.TypeOf(owner)
 		for i := range methods.NumMethod() {
 			m := methods.Method(i)

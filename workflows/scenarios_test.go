@@ -420,6 +420,12 @@ func otherScenarios() []scenario {
 			},
 		},
 		{
+			workflow: workflows.ReportName, name: "weekly", input: inputOf(workflows.ReportInput{Kind: "weekly"}),
+			fakes: func() *fakes {
+				return &fakes{WriteReport: script[activities.ReportInput, activities.ReportWritten](activities.ReportWritten{From: start.AddDate(0, 0, -7), To: start, Suggestions: 2})}
+			},
+		},
+		{
 			workflow: workflows.UpkeepName, name: "rounds", endless: true,
 			input: func() any { return workflows.UpkeepInput{Every: time.Hour, Clock: fast()} },
 			fakes: func() *fakes {

@@ -56,6 +56,7 @@ var stated = map[string]string{
 	"internal/onebox internal/devstack":             "one machine needs engines",
 	"internal/control worker":                       "what people do starts workflows through the worker's starter",
 	"worker internal/gateway":                       "the worker runs the event router",
+	"worker internal/report":                        "scheduled reports are made in the worker",
 	"internal/ingest internal/postgres":             "bulk rows are the store's",
 	"activities internal/copywriter":                "briefs, merge fields and the occasion are the copywriter's words",
 	"internal/journey internal/segment":             "conditions in journeys are segments",

@@ -9,6 +9,19 @@ import (
 	"touchstone/internal/postgres/dbsqlc"
 )
 
+// InterimCatalogue describes the KPIs that are measured before there is a
+// catalogue.
+func InterimCatalogue() []measure.KPI {
+	share := func(id, title string, better measure.Direction, baseline, target float64) measure.KPI {
+		return measure.KPI{ID: id, Title: title, Group: "Quality & compliance", Unit: measure.UnitShare, Better: better, Baseline: &baseline, Target: &target}
+	}
+	return []measure.KPI{
+		share("email_delivery_rate", "E-mail delivery rate", measure.Higher, 0.95, 0.95),
+		share("hard_bounce_rate", "Hard bounce rate", measure.Lower, 0.03, 0.01),
+		share("spam_complaint_rate", "Spam complaint rate", measure.Lower, 0.003, 0.001),
+	}
+}
+
 // KPIs measures the few KPIs that rollouts need before there is a catalogue, and
 // says of the others in the shipped programme that nothing measures them yet.
 func (s *Store) KPIs(ctx context.Context, in measure.KPIQuery) (readings []measure.Reading, err error) {

@@ -166,64 +166,6 @@ func (q *Queries) LockRollouts(ctx context.Context) error {
 	return err
 }
 
-const report = `-- name: Report :one
-select kind, since, until, made_at, body from reports where kind = $1 and since = $2
-`
-
-type ReportParams struct {
-	Kind  string    `json:"kind"`
-	Since time.Time `json:"since"`
-}
-
-func (q *Queries) Report(ctx context.Context, arg ReportParams) (Report, error) {
-	row := q.db.QueryRow(ctx, report, arg.Kind, arg.Since)
-	var i Report
-	err := row.Scan(
-		&i.Kind,
-		&i.Since,
-		&i.Until,
-		&i.MadeAt,
-		&i.Body,
-	)
-	return i, err
-}
-
-const reportList = `-- name: ReportList :many
-select kind, since, until, made_at from reports order by since desc, kind limit $1
-`
-
-type ReportListRow struct {
-	Kind   string    `json:"kind"`
-	Since  time.Time `json:"since"`
-	Until  time.Time `json:"until"`
-	MadeAt time.Time `json:"made_at"`
-}
-
-func (q *Queries) ReportList(ctx context.Context, n int32) ([]ReportListRow, error) {
-	rows, err := q.db.Query(ctx, reportList, n)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ReportListRow
-	for rows.Next() {
-		var i ReportListRow
-		if err := rows.Scan(
-			&i.Kind,
-			&i.Since,
-			&i.Until,
-			&i.MadeAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const rollout = `-- name: Rollout :one
 select programme, version, source, status, phase, stage, since, changes, ticks, assessment, started_at, started_by, ended_at from rollouts where programme = $1 and version = $2
 `
@@ -373,30 +315,6 @@ type SaveAssessmentParams struct {
 
 func (q *Queries) SaveAssessment(ctx context.Context, arg SaveAssessmentParams) error {
 	_, err := q.db.Exec(ctx, saveAssessment, arg.Assessment, arg.Programme, arg.Version)
-	return err
-}
-
-const saveReport = `-- name: SaveReport :exec
-insert into reports (kind, since, until, made_at, body) values ($1, $2, $3, $4, $5::jsonb)
-on conflict (kind, since) do update set until = excluded.until, made_at = excluded.made_at, body = excluded.body
-`
-
-type SaveReportParams struct {
-	Kind   string          `json:"kind"`
-	Since  time.Time       `json:"since"`
-	Until  time.Time       `json:"until"`
-	MadeAt time.Time       `json:"made_at"`
-	Body   json.RawMessage `json:"body"`
-}
-
-func (q *Queries) SaveReport(ctx context.Context, arg SaveReportParams) error {
-	_, err := q.db.Exec(ctx, saveReport,
-		arg.Kind,
-		arg.Since,
-		arg.Until,
-		arg.MadeAt,
-		arg.Body,
-	)
 	return err
 }
 

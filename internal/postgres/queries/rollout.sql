@@ -65,13 +65,3 @@ from touches t
 where t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
 and coalesce(t.sent_at, t.sending_at) >= @since::timestamptz and coalesce(t.sent_at, t.sending_at) < @until::timestamptz
 and (cardinality(@journeys::text[]) = 0 or t.journey = any(@journeys::text[]));
-
--- name: SaveReport :exec
-insert into reports (kind, since, until, made_at, body) values (@kind, @since, @until, @made_at, @body::jsonb)
-on conflict (kind, since) do update set until = excluded.until, made_at = excluded.made_at, body = excluded.body;
-
--- name: Report :one
-select * from reports where kind = @kind and since = @since;
-
--- name: ReportList :many
-select kind, since, until, made_at from reports order by since desc, kind limit sqlc.arg('n');
