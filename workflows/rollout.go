@@ -340,31 +340,31 @@ func (r *rolloutRun) again(ctx workflow.Context) error {
 // show tells the Temporal UI how far the rollout is and what it waits for.
 func (r *rolloutRun) show(ctx workflow.Context) {
 	s := r.state
-	var text strings.Builder
+	text := ""
 	if s.Notice != "" {
-		text.WriteString("> " + s.Notice + "\n\n")
+		text = "> " + s.Notice + "\n\n"
 	}
-	fmt.Fprintf(&text, "**%s**", s.Status)
+	text += "**" + s.Status + "**"
 	if s.Place.Of > 0 {
-		fmt.Fprintf(&text, " · phase `%s` %s · stage `%s` (%d of %d), %.4g %% of customers", s.Place.Phase, s.Place.Title, s.Place.Stage, s.Place.Number, s.Place.Of, s.Place.Reach*100)
+		text += fmt.Sprintf(" · phase `%s` %s · stage `%s` (%d of %d), %.4g %% of customers", s.Place.Phase, s.Place.Title, s.Place.Stage, s.Place.Number, s.Place.Of, s.Place.Reach*100)
 	}
-	text.WriteString("\n\n" + s.Why + "\n")
+	text += "\n\n" + s.Why + "\n"
 	switch s.Status {
 	case StatusPreflight:
-		text.WriteString("\nMend what is missing, then send the signal `resume` with `{\"by\":\"your name\"}`, or wait for the next check.\n")
+		text += "\nMend what is missing, then send the signal `resume` with `{\"by\":\"your name\"}`, or wait for the next check.\n"
 	case StatusAwaiting:
-		text.WriteString("\n**Go or no go?** Send the signal `approve` with `{\"by\":\"your name\"}` to go on")
+		text += "\n**Go or no go?** Send the signal `approve` with `{\"by\":\"your name\"}` to go on"
 		if s.Open > 0 {
-			fmt.Fprintf(&text, "; %d checklist items are open, so add `\"note\":\"why it may go on\"`", s.Open)
+			text += fmt.Sprintf("; %d checklist items are open, so add `\"note\":\"why it may go on\"`", s.Open)
 		}
-		text.WriteString(". Send `hold` or `abort` with `{\"by\":\"your name\",\"note\":\"why\"}` for no.\n")
+		text += ". Send `hold` or `abort` with `{\"by\":\"your name\",\"note\":\"why\"}` for no.\n"
 	case StatusHeld:
-		text.WriteString("\nIt does not go on until the signal `resume` with `{\"by\":\"your name\"}`; sends continue.\n")
+		text += "\nIt does not go on until the signal `resume` with `{\"by\":\"your name\"}`; sends continue.\n"
 	case StatusHalted:
-		text.WriteString("\nNothing is sent. Everybody keeps their place. Send `resume` with `{\"by\":\"your name\",\"note\":\"what was mended\"}` to start this stage's time anew, or `abort`.\n")
+		text += "\nNothing is sent. Everybody keeps their place. Send `resume` with `{\"by\":\"your name\",\"note\":\"what was mended\"}` to start this stage's time anew, or `abort`.\n"
 	}
 	if r.markdown != "" {
-		text.WriteString("\n" + r.markdown)
+		text += "\n" + r.markdown
 	}
-	workflow.SetCurrentDetails(ctx, text.String())
+	workflow.SetCurrentDetails(ctx, text)
 }

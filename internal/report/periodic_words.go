@@ -252,7 +252,7 @@ func (p *Periodic) HTML(w io.Writer) error {
 			}
 			return "unclear"
 		},
-	}).Parse(periodicPage)
+	}).Parse(charts + periodicPage)
 	if err != nil {
 		return err
 	}
