@@ -25,7 +25,7 @@ type Options struct {
 	Box       onebox.Options // made ephemeral; Brand and Policy must be set
 	Scratch   string         // folder for generated files
 	Rounds    int            // of ours and of the baseline each; the median counts
-	Period    time.Duration  // length of a measured round of journeys
+	Journeys  int            // of a round
 	InFlight  int            // journeys at once
 	Customers int            // of the broadcast
 	Events    int            // of the import
@@ -35,12 +35,12 @@ type Options struct {
 
 // Defaults are the sizes the figures in the documentation were measured with.
 func Defaults() Options {
-	return Options{Rounds: 3, Period: 12 * time.Second, InFlight: 200, Customers: 100_000, Events: 1_000_000, Touches: 2_000_000}
+	return Options{Rounds: 3, Journeys: 600, InFlight: 200, Customers: 100_000, Events: 1_000_000, Touches: 2_000_000}
 }
 
 // Quick are sizes for less than two minutes: shapes rather than figures.
 func Quick() Options {
-	return Options{Rounds: 1, Period: 8 * time.Second, InFlight: 200, Customers: 10_000, Events: 100_000, Touches: 100_000}
+	return Options{Rounds: 1, Journeys: 200, InFlight: 100, Customers: 10_000, Events: 100_000, Touches: 100_000}
 }
 
 // Line is one measurement: ours beside the baseline.

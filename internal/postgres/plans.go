@@ -14,8 +14,7 @@ import (
 // SavePlans stores what preparing came to, in one transaction: touches by key
 // with their history, the progress of their runs, then the records. A touch that
 // is being sent or further, or closed, stays as it is; one that is still being
-// planned is updated and keeps its id; a reserved one only gives its slot back,
-// when it is deferred, blocked or skipped. A plan without a touch key only moves its
+// planned is updated and keeps its id. A plan without a touch key only moves its
 // run. Decision and Verdict reach the decision log through the records.
 func (s *Store) SavePlans(ctx context.Context, plans []ledger.Plan, records []ledger.Record) error {
 	var rows []dbsqlc.Touch
@@ -32,7 +31,7 @@ func (s *Store) SavePlans(ctx context.Context, plans []ledger.Plan, records []le
 			return lifecycle.Errorf(lifecycle.Invalid, "touch %s is planned twice in one batch", p.Touch.Key)
 		}
 		seen[p.Touch.Key] = true
-		row, err := touchRow(p)
+		row, err := plannedRow(p)
 		if err != nil {
 			return err
 		}

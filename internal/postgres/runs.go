@@ -98,7 +98,8 @@ func (s *Store) MoveRuns(ctx context.Context, moves []ledger.Progress, records [
 }
 
 func moveRuns(ctx context.Context, q *dbsqlc.Queries, moves []ledger.Progress) error {
-	rows, seen := make([]dbsqlc.JourneyRun, 0, len(moves)), map[lifecycle.RunID]bool{}
+	var params dbsqlc.MoveRunsParams
+	seen := map[lifecycle.RunID]bool{}
 	for _, m := range moves {
 		if m.RunID == "" {
 			continue
@@ -107,22 +108,26 @@ func moveRuns(ctx context.Context, q *dbsqlc.Queries, moves []ledger.Progress) e
 			return lifecycle.Errorf(lifecycle.Invalid, "run %s is moved twice in one batch", m.RunID)
 		}
 		seen[m.RunID] = true
-		rows = append(rows, dbsqlc.JourneyRun{ID: string(m.RunID), CustomerID: noID, Status: string(m.Status), Durable: m.Durable,
-			Held: m.Held, Step: m.Step, StepStartedAt: stamp(m.StepStartedAt), DueAt: stamp(m.DueAt), Position: int32(m.Position),
-			ConvertedAt: stamp(m.ConvertedAt), EndedAt: stamp(m.EndedAt), EndReason: m.EndReason})
+		params.Ids = append(params.Ids, string(m.RunID))
+		params.States = append(params.States, string(m.Status))
+		params.Durables = append(params.Durables, m.Durable)
+		params.Helds = append(params.Helds, m.Held)
+		params.Steps = append(params.Steps, m.Step)
+		params.Starts = append(params.Starts, instant(m.StepStartedAt))
+		params.Dues = append(params.Dues, instant(m.DueAt))
+		params.Positions = append(params.Positions, int32(m.Position))
+		params.Conversions = append(params.Conversions, instant(m.ConvertedAt))
+		params.Ends = append(params.Ends, instant(m.EndedAt))
+		params.Reasons = append(params.Reasons, m.EndReason)
 	}
-	if len(rows) == 0 {
+	if len(params.Ids) == 0 {
 		return nil
 	}
-	encoded, err := batch(rows)
+	moved, err := q.MoveRuns(ctx, params)
 	if err != nil {
 		return err
 	}
-	moved, err := q.MoveRuns(ctx, encoded)
-	if err != nil {
-		return err
-	}
-	if len(moved) < len(rows) {
+	if len(moved) < len(params.Ids) {
 		for _, id := range moved {
 			delete(seen, lifecycle.RunID(id))
 		}

@@ -267,8 +267,7 @@ func (q *Queries) SuppressionsOf(ctx context.Context, customerID string) ([]Supp
 }
 
 const touchesOf = `-- name: TouchesOf :many
-select t.id, t.key, t.run_id, t.customer_id, t.journey, t.version, t.campaign, t.step, t.agent, t.channel, t.class, t.tags, t.slot, t.creative_id, t.content_hash, t.offer_id, t.state, t.reason, t.not_before, t.planned_at, t.reserved_at, t.sending_at, t.sent_at, t.settled_at, t.provider_id, t.attempts, t.caps, t.cost, t.currency, t.opened_at, t.clicked_at, t.group_key from touches t join journey_runs r on r.id = t.run_id
-where r.customer_id = $1 order by t.planned_at, t.id
+select t.id, t.key, t.run_id, t.customer_id, t.journey, t.version, t.campaign, t.step, t.agent, t.channel, t.class, t.tags, t.slot, t.creative_id, t.content_hash, t.offer_id, t.state, t.reason, t.not_before, t.planned_at, t.reserved_at, t.sending_at, t.sent_at, t.settled_at, t.provider_id, t.attempts, t.caps, t.cost, t.currency, t.opened_at, t.clicked_at, t.group_key from touches t where t.customer_id = $1 order by t.planned_at, t.id
 `
 
 func (q *Queries) TouchesOf(ctx context.Context, customerID string) ([]Touch, error) {
