@@ -240,7 +240,7 @@ type RolloutPlace struct {
 // it. Repeating it is harmless.
 func (r *Rollouts) StepRollout(ctx context.Context, in RolloutStep) (RolloutPlace, error) {
 	defer alive(ctx)()
-	p, row, err := r.programme(ctx, in.Programme, in.Version)
+	p, _, err := r.programme(ctx, in.Programme, in.Version)
 	if err != nil {
 		return RolloutPlace{}, fail(err)
 	}
@@ -278,10 +278,8 @@ func (r *Rollouts) StepRollout(ctx context.Context, in RolloutStep) (RolloutPlac
 		return place, fail(err)
 	}
 	change.Record = ledger.Record{At: in.Now, Kind: "rollout." + in.Step, Actor: in.By, Subject: in.Programme, Body: body}
-	if in.Number > row.Changes { // else an earlier attempt stored it
-		if err := r.Store.ChangeRollout(ctx, change); err != nil {
-			return place, fail(err)
-		}
+	if err := r.Store.ChangeRollout(ctx, change); err != nil {
+		return place, fail(err)
 	}
 	switch {
 	case change.Scope != nil:

@@ -12,6 +12,7 @@ import (
 	"touchstone/activities"
 	"touchstone/internal/brand"
 	"touchstone/internal/clock"
+	"touchstone/internal/lifecycle"
 	"touchstone/internal/postgres"
 	"touchstone/internal/report"
 	"touchstone/workflows"
@@ -28,6 +29,15 @@ type reporter struct {
 // Write makes and keeps the report of the last whole period before now.
 func (r reporter) Write(ctx context.Context, kind string, now time.Time) (activities.ReportWritten, error) {
 	from, to := report.Kind(kind).Period(now)
+	if r.scale.Scaled() { // the schedule asks more often than periods end
+		kept, err := r.kept(ctx, kind, from)
+		if err != nil {
+			return activities.ReportWritten{}, err
+		}
+		if kept != nil {
+			return activities.ReportWritten{From: from, To: to, Suggestions: len(kept.Suggestions)}, nil
+		}
+	}
 	p, err := report.WritePeriodic(ctx, r.store, report.Kind(kind), report.PeriodicOptions{
 		Catalogue: postgres.InterimCatalogue(), MadeAt: now,
 		Options: report.Options{From: from, To: to, AttributionWindow: r.window, Brand: r.brand.Name, Currency: r.brand.Currency,
@@ -39,13 +49,25 @@ func (r reporter) Write(ctx context.Context, kind string, now time.Time) (activi
 	return activities.ReportWritten{From: from, To: to, Suggestions: len(p.Suggestions)}, nil
 }
 
+// kept returns the report that is kept for a period, nil when none is.
+func (r reporter) kept(ctx context.Context, kind string, from time.Time) (*report.Periodic, error) {
+	row, err := r.store.SavedReport(ctx, kind, from)
+	if lifecycle.CodeOf(err) == lifecycle.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return report.ReadPeriodic(row.Body)
+}
+
 // reportHour is when reports are written, UTC: the period is over everywhere in
 // the company, and Monday's meeting has not begun.
 const reportHour = 6 * time.Hour
 
 // reportSpecs say when each kind of report is written. On a scaled clock a
-// calendar of real time means nothing, so the business period becomes an
-// interval of real time, at the same place in it.
+// calendar of real time means nothing, and schedules know whole seconds only: it
+// is looked twice a period whether the report of the last one is there.
 func reportSpecs(scale clock.Scale) map[report.Kind]client.ScheduleSpec {
 	hour := []client.ScheduleRange{{Start: int(reportHour.Hours())}}
 	if !scale.Scaled() {
@@ -54,15 +76,11 @@ func reportSpecs(scale clock.Scale) map[report.Kind]client.ScheduleSpec {
 			report.Monthly: {Calendars: []client.ScheduleCalendarSpec{{DayOfMonth: []client.ScheduleRange{{Start: 1}}, Hour: hour, Comment: "the 1st at 06:00 UTC"}}},
 		}
 	}
-	specs := map[report.Kind]client.ScheduleSpec{}
-	for kind, length := range map[report.Kind]time.Duration{report.Weekly: 7 * 24 * time.Hour, report.Monthly: 30 * 24 * time.Hour} {
-		every := max(scale.Real(length), time.Second).Round(time.Second)
-		_, monday := report.Weekly.Period(scale.Origin)
-		first := scale.RealAt(monday.Add(length + reportHour))
-		offset := time.Duration(first.UnixNano() % int64(every)).Truncate(time.Second)
-		specs[kind] = client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every, Offset: offset}}}
+	half := func(days int) client.ScheduleSpec {
+		every := max(scale.Real(time.Duration(days)*12*time.Hour).Truncate(time.Second), time.Second)
+		return client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}}
 	}
-	return specs
+	return map[report.Kind]client.ScheduleSpec{report.Weekly: half(7), report.Monthly: half(30)}
 }
 
 // ScheduleReports makes sure that the reports' schedules exist and are as this

@@ -239,7 +239,7 @@ func groupLines(groups []measure.Group, least measure.Minimum, unit float64) []G
 		rest := measure.Group{Converted: all.Converted - g.Converted, Revenue: measure.Sample{N: all.Revenue.N - g.Revenue.N,
 			Sum: all.Revenue.Sum - g.Revenue.Sum, SumSquares: all.Revenue.SumSquares - g.Revenue.SumSquares}}
 		lines = append(lines, GroupLine{
-			By: g.By, Name: cmp.Or(g.Name, "(none)"), Touches: g.Revenue.N, PerTouch: g.Revenue.Mean() * unit,
+			By: g.By, Name: cmp.Or(g.Name, noName), Touches: g.Revenue.N, PerTouch: g.Revenue.Mean() * unit,
 			Converted: measure.Proportion{N: g.Revenue.N, Hits: g.Converted}.Wilson(measure.Level),
 			Clicked:   measure.Proportion{N: g.Revenue.N, Hits: g.Clicked}.Wilson(measure.Level),
 			Against:   g.Against(rest, least, 1-(1-measure.Level)/float64(k)).Times(unit),

@@ -63,13 +63,17 @@ func (p *Periodic) dimensions() []string {
 	return []string{"cohort", "agent", "journey", "channel"}
 }
 
-// by are the groups of a dimension, the one that earns least per touch first.
+// by are the groups of a dimension, the one that earns least per touch first;
+// none where there is a single one.
 func (p *Periodic) by(dimension string) []GroupLine {
 	var lines []GroupLine
 	for _, g := range p.Groups {
 		if g.By == dimension {
 			lines = append(lines, g)
 		}
+	}
+	if len(lines) < 2 {
+		return nil // nothing to compare with
 	}
 	slices.SortStableFunc(lines, func(a, b GroupLine) int { return cmp.Compare(a.PerTouch, b.PerTouch) })
 	return lines

@@ -90,6 +90,9 @@ func aboutKPIs(p *Periodic) []Suggestion {
 	return all
 }
 
+// noName is the group of touches without a value of the dimension.
+const noName = "(none)"
+
 // remedies say what can be done about groups that earn less, by dimension.
 var remedies = map[string]string{
 	"cohort":  "Write less to cohort %s, or give it other offers and copy",
@@ -103,7 +106,7 @@ var remedies = map[string]string{
 func aboutGroups(p *Periodic) []Suggestion {
 	var all []Suggestion
 	for _, g := range p.Groups {
-		if !g.Under() {
+		if !g.Under() || g.Name == noName {
 			continue
 		}
 		all = append(all, Suggestion{weight: 50, Change: fmt.Sprintf(remedies[g.By], g.Name) + ": it earns less per touch than the rest.", Evidence: []string{
@@ -139,6 +142,6 @@ func aboutReviews(p *Periodic) []Suggestion {
 		return nil
 	}
 	return []Suggestion{{weight: 45, Change: "Give reviews more people, or ask for fewer of them.", Evidence: []string{
-		fmt.Sprintf("%s reviews expired undecided, %s were decided, half of them within %.0f seconds.", number(r.Expired), number(r.Approved+r.Rejected), r.MedianSeconds),
+		fmt.Sprintf("Reviews that expired undecided: %s. Decided: %s, half of them within %s.", number(r.Expired), number(r.Approved+r.Rejected), seconds(r.MedianSeconds)),
 	}}}
 }
