@@ -155,9 +155,6 @@ func (r *Rollouts) AssessRollout(ctx context.Context, in AssessInput) (Assessed,
 		return Assessed{}, fail(err)
 	}
 	m := meter{ctx: ctx, read: r.Readings, until: in.Now, periods: map[time.Time][]measure.Reading{}}
-	if len(p.Journeys) == 1 {
-		m.journey = p.Journeys[0]
-	}
 	a := p.Assess(in.At, in.Now, rollout.Evidence{Reading: m.reading, Sample: sample, Ticks: row.Ticks})
 	if m.err != nil {
 		return Assessed{}, fail(m.err)
@@ -177,15 +174,22 @@ type meter struct {
 	ctx     context.Context
 	read    Readings
 	until   time.Time
-	journey string
 	periods map[time.Time][]measure.Reading
 	err     error // the first that reading a period gave
 }
 
+// reading measures a KPI over the whole hours since an instant: KPIs are summed
+// up by the hour, and what happened before the instant must not count.
 func (m *meter) reading(kpi string, since time.Time) (measure.Reading, bool) {
+	if whole := since.Truncate(time.Hour); whole.Before(since) {
+		since = whole.Add(time.Hour)
+	}
+	if !since.Before(m.until.Truncate(time.Hour)) {
+		return measure.Reading{KPI: kpi, Status: measure.NotEnoughData, Why: "no whole hour has passed"}, true
+	}
 	readings, read := m.periods[since]
 	if !read && m.err == nil {
-		if readings, m.err = m.read(m.ctx, measure.KPIQuery{From: since, To: m.until, Journey: m.journey}); m.err == nil {
+		if readings, m.err = m.read(m.ctx, measure.KPIQuery{From: since, To: m.until}); m.err == nil {
 			m.periods[since] = readings
 		}
 	}

@@ -156,6 +156,13 @@ func TestAssessRolloutReadsEachPeriodOnce(t *testing.T) {
 	if len(p.parked) != 0 {
 		t.Error("a full page of held runs is followed by another one")
 	}
+	soon := at
+	soon.Since = noon.Add(-59 * time.Minute)
+	p.queries = nil
+	got, err = r.AssessRollout(t.Context(), activities.AssessInput{At: soon, Now: noon.Add(30 * time.Minute)})
+	if err != nil || got.Action != rollout.Wait || !strings.Contains(got.Why, "no whole hour has passed") || len(p.queries) != 1 {
+		t.Errorf("within the first hour: %+v %v, %d periods read", got, err, len(p.queries))
+	}
 	r.Readings = func(context.Context, measure.KPIQuery) ([]measure.Reading, error) {
 		return nil, lifecycle.Errorf(lifecycle.Unavailable, "the database restarts")
 	}

@@ -11,6 +11,7 @@ import (
 	"touchstone/internal/journey"
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
+	"touchstone/internal/measure"
 )
 
 // store keeps in memory what the ports in ports.go ask for, by the rules that
@@ -36,6 +37,8 @@ type store struct {
 	detached    []lifecycle.RunID
 	partitions  [2]time.Time
 	refreshed   time.Duration
+	rolled      measure.Rollup
+	read        []measure.KPIQuery
 	erased      []lifecycle.CustomerID
 	failing     map[string]error // by method, once
 	dies        string           // the method at which the worker dies: from then on nothing answers
@@ -254,6 +257,20 @@ func (s *store) RefreshEvidence(_ context.Context, _ time.Time, window time.Dura
 	defer unlock()
 	s.refreshed = window
 	return err
+}
+
+func (s *store) RollUp(_ context.Context, in measure.Rollup) (measure.RolledUp, error) {
+	unlock, err := s.enter("RollUp")
+	defer unlock()
+	s.rolled = in
+	return measure.RolledUp{Hours: 3}, err
+}
+
+func (s *store) KPIs(_ context.Context, in measure.KPIQuery) ([]measure.Reading, error) {
+	unlock, err := s.enter("KPIs")
+	defer unlock()
+	s.read = append(s.read, in)
+	return nil, err
 }
 
 func (s *store) EnsurePartitions(_ context.Context, since, until time.Time) error {

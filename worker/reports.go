@@ -38,8 +38,12 @@ func (r reporter) Write(ctx context.Context, kind string, now time.Time) (activi
 			return activities.ReportWritten{From: from, To: to, Suggestions: len(kept.Suggestions)}, nil
 		}
 	}
+	baselines, err := r.store.Baselines(ctx)
+	if err != nil {
+		return activities.ReportWritten{}, err
+	}
 	p, err := report.WritePeriodic(ctx, r.store, report.Kind(kind), report.PeriodicOptions{
-		Catalogue: postgres.InterimCatalogue(), MadeAt: now,
+		Catalogue: baselines.Catalogue(), MadeAt: now,
 		Options: report.Options{From: from, To: to, AttributionWindow: r.window, Brand: r.brand.Name, Currency: r.brand.Currency,
 			Scale: r.scale, Simulated: r.scale.Scaled()},
 	})

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"touchstone/internal/lifecycle"
-	"touchstone/internal/postgres"
 	"touchstone/internal/report"
 )
 
@@ -80,8 +79,12 @@ func (s *session) periodic(ctx context.Context, kind report.Kind, from, to time.
 		return nil, lifecycle.Errorf(lifecycle.Invalid, "the period from %s is not over before %s: for figures so far, see `touchstone report --from %s`",
 			from.Format(time.DateOnly), to.Format(time.DateOnly), from.Format(time.DateOnly))
 	}
+	baselines, err := s.store.Baselines(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return report.WritePeriodic(ctx, s.store, kind, report.PeriodicOptions{
-		Catalogue: postgres.InterimCatalogue(), MadeAt: s.clock.Now(),
+		Catalogue: baselines.Catalogue(), MadeAt: s.clock.Now(),
 		Options: report.Options{From: from, To: to, AttributionWindow: s.config.AttributionWindow, Brand: s.brand.Name, Currency: s.brand.Currency,
 			Scale: s.clock.Scale, Simulated: s.clock.Scale.Scaled()},
 	})

@@ -43,12 +43,12 @@ journeys: [zz-letter]
 check: 1s
 phases:
   - phase: pilot
-    gates: [email_delivery_rate > 50% at 95%]
     guardrails: [{keep: spam_complaint_rate < 10% at 95%, else: halt}]
     checklist: [{item: trained, title: The team is trained}]
     stages:
       - {stage: few, share: 10%, hold: 1s, sample: 40}
   - phase: full
+    gates: [email_delivery_rate > 50% at 95%]
     stages:
       - {stage: all, share: 100%, hold: 1h, sample: 0}
 `
@@ -56,8 +56,8 @@ phases:
 type rolloutStatus struct {
 	Status, Stage string
 	Assessment    struct {
-		Action string
-		Gates  []struct{ Verdict string }
+		Action     string
+		Guardrails []struct{ Verdict string }
 	}
 	Timeline []struct{ Kind, Actor, Why string }
 }
@@ -86,17 +86,17 @@ func TestRollout(t *testing.T) {
 	}
 	eventually(t, "the first stage waits for data", func() bool {
 		s := status()
-		return s.Stage == "few" && s.Assessment.Action == "wait" && s.Assessment.Gates[0].Verdict == "no data"
+		return s.Stage == "few" && s.Assessment.Action == "wait" && s.Assessment.Guardrails[0].Verdict == "no data"
 	})
 	tm.run("rollout", "start", file).exits(1).complains("letters is running already")
 	shown := tm.run("rollout", "status", "letters").ok().narrow()
 	shown.line("rollout letters v1: running").line("stage few, 1 of 2, phase pilot: 10% of customers").line("0 of 40 customers reached")
-	shown.line("email_delivery_rate > 50% at 95%", "no data").line("[ ] The team is trained", "rollout tick letters trained").line("entered few", "by jane")
+	shown.line("spam_complaint_rate < 10% at 95%", "no data", "no whole hour").line("[ ] The team is trained", "rollout tick letters trained").line("entered few", "by jane")
 	tm.run("rollout", "approve", "letters").exits(1).complains("nothing waits for an approval")
 
 	deliver(t, box.Config.DatabaseURL, 60)
-	eventually(t, "the gate holds and a person is asked", func() bool { return status().Status == "awaiting" })
-	tm.run("rollout", "status", "letters").ok().line("60 of 40 customers reached").line("email_delivery_rate", "holds").line("go or no go?", "rollout approve letters")
+	eventually(t, "the sample is met and a person is asked", func() bool { return status().Status == "awaiting" })
+	tm.run("rollout", "status", "letters").ok().line("60 of 40 customers reached").line("go or no go?", "rollout approve letters")
 	tm.run("rollout", "approve", "letters").exits(1).complains("1 checklist items are open")
 	tm.run("rollout", "tick", "letters", "nothing").exits(1).complains("no item", "trained")
 	tm.run("rollout", "tick", "letters", "trained", "--note", "two sessions").ok().line("ticked trained of rollout letters")

@@ -58,6 +58,5 @@ func appendRecords(ctx context.Context, q *dbsqlc.Queries, records []ledger.Reco
 		params.Subjects = append(params.Subjects, r.Subject)
 		params.Bodies = append(params.Bodies, string(withoutNUL(body)))
 	}
-	_, err := q.AppendDecisions(ctx, params)
-	return err
+	return q.AppendDecisions(ctx, params)
 }

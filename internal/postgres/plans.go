@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/postgres/dbsqlc"
@@ -47,15 +45,15 @@ func (s *Store) SavePlans(ctx context.Context, plans []ledger.Plan, records []le
 	if err := s.ensureFor(ctx, records); err != nil {
 		return err
 	}
-	return s.transaction(ctx, "save plans", func(q *dbsqlc.Queries, _ pgx.Tx) error {
+	return s.pipelined(ctx, "save plans", func(q *dbsqlc.Queries, p *pipeline) error {
 		if len(rows) > 0 {
-			if _, err := q.SaveTouches(ctx, dbsqlc.SaveTouchesParams{Batch: encoded, Keys: keys, Ats: ats}); err != nil {
+			if err := q.SaveTouches(ctx, dbsqlc.SaveTouchesParams{Batch: encoded, Keys: keys, Ats: ats}); err != nil {
 				return err
 			}
 		}
-		if err := moveRuns(ctx, q, moves); err != nil {
+		if err := moveRuns(ctx, q, p, moves); err != nil {
 			return err
 		}
 		return appendRecords(ctx, q, records)
-	})
+	}, nil)
 }

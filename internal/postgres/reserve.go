@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/postgres/dbsqlc"
@@ -42,10 +40,9 @@ func (s *Store) Reserve(ctx context.Context, asked []ledger.Reservation) ([]ledg
 		return nil, err
 	}
 	var results []ledger.Reserved
-	err := s.transaction(ctx, "reserve touches", func(q *dbsqlc.Queries, _ pgx.Tx) error {
-		if err := lock(ctx, q, "customer", customers...); err != nil {
-			return err
-		}
+	err := s.pipelined(ctx, "reserve touches", func(q *dbsqlc.Queries, _ *pipeline) error {
+		return lock(ctx, q, "customer", customers...)
+	}, func(q *dbsqlc.Queries) error {
 		standing, err := q.LockStanding(ctx, inOrder(asked))
 		if err != nil {
 			return err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/postgres/dbsqlc"
@@ -86,18 +84,15 @@ func (s *Store) MoveRuns(ctx context.Context, moves []ledger.Progress, records [
 	if err := s.ensureFor(ctx, records); err != nil {
 		return err
 	}
-	if len(records) == 0 {
-		return s.statement("move runs", func(q *dbsqlc.Queries) error { return moveRuns(ctx, q, moves) })
-	}
-	return s.transaction(ctx, "move runs", func(q *dbsqlc.Queries, _ pgx.Tx) error {
-		if err := moveRuns(ctx, q, moves); err != nil {
+	return s.pipelined(ctx, "move runs", func(q *dbsqlc.Queries, p *pipeline) error {
+		if err := moveRuns(ctx, q, p, moves); err != nil {
 			return err
 		}
 		return appendRecords(ctx, q, records)
-	})
+	}, nil)
 }
 
-func moveRuns(ctx context.Context, q *dbsqlc.Queries, moves []ledger.Progress) error {
+func moveRuns(ctx context.Context, q *dbsqlc.Queries, p *pipeline, moves []ledger.Progress) error {
 	var params dbsqlc.MoveRunsParams
 	seen := map[lifecycle.RunID]bool{}
 	for _, m := range moves {
@@ -123,18 +118,10 @@ func moveRuns(ctx context.Context, q *dbsqlc.Queries, moves []ledger.Progress) e
 	if len(params.Ids) == 0 {
 		return nil
 	}
-	moved, err := q.MoveRuns(ctx, params)
-	if err != nil {
+	if err := q.MoveRuns(ctx, params); err != nil {
 		return err
 	}
-	if len(moved) < len(params.Ids) {
-		for _, id := range moved {
-			delete(seen, lifecycle.RunID(id))
-		}
-		for id := range seen {
-			return lifecycle.Errorf(lifecycle.NotFound, "there is no run %s to move", id)
-		}
-	}
+	p.check(all(len(params.Ids), "runs to move"))
 	return nil
 }
 

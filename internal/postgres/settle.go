@@ -2,10 +2,7 @@ package postgres
 
 import (
 	"context"
-	"slices"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
@@ -53,42 +50,45 @@ func (s *Store) Settle(ctx context.Context, settlements []ledger.Settlement, mov
 	if err := s.ensureFor(ctx, records); err != nil {
 		return err
 	}
-	return s.transaction(ctx, "settle touches", func(q *dbsqlc.Queries, _ pgx.Tx) error {
+	orphans := 0
+	return s.pipelined(ctx, "settle touches", func(q *dbsqlc.Queries, p *pipeline) error {
 		if len(ids) > 0 {
-			if err := settleTouches(ctx, q, ids, providers, params); err != nil {
+			if err := settleTouches(ctx, q, p, params, providers, &orphans); err != nil {
 				return err
 			}
 		}
-		if err := moveRuns(ctx, q, moves); err != nil {
+		if err := moveRuns(ctx, q, p, moves); err != nil {
 			return err
 		}
 		return appendRecords(ctx, q, records)
+	}, func(q *dbsqlc.Queries) error {
+		if orphans == 0 {
+			return nil
+		}
+		adopted, err := q.AdoptOrphans(ctx, texts(ids))
+		if err != nil {
+			return err
+		}
+		return applyProviderEvents(ctx, q, adopted)
 	})
 }
 
-func settleTouches(ctx context.Context, q *dbsqlc.Queries, ids []lifecycle.TouchID, providers []string, params dbsqlc.SettleTouchesParams) error {
+func settleTouches(ctx context.Context, q *dbsqlc.Queries, p *pipeline, params dbsqlc.SettleTouchesParams, providers []string, orphans *int) error {
 	if err := lock(ctx, q, "provider", providers...); err != nil {
 		return err
 	}
-	locked, err := q.LockTouches(ctx, texts(ids))
-	if err != nil {
+	if err := q.LockTouches(ctx, params.Ids); err != nil {
 		return err
 	}
-	if len(locked) < len(ids) {
-		for _, id := range ids {
-			if !slices.Contains(locked, string(id)) {
-				return lifecycle.Errorf(lifecycle.NotFound, "there is no touch %s in the ledger", id)
-			}
-		}
-	}
+	p.check(all(len(params.Ids), "touches to settle"))
 	if err := q.SettleTouches(ctx, params); err != nil {
 		return err
 	}
-	orphans, err := q.AdoptOrphans(ctx, texts(ids))
-	if err != nil {
+	if err := q.CountOrphans(ctx, providers); err != nil {
 		return err
 	}
-	return applyProviderEvents(ctx, q, orphans)
+	p.check(func(rows int) error { *orphans = rows; return nil })
+	return nil
 }
 
 // expireAtOnce bounds one call of ExpireSending, so that it stays short.

@@ -228,8 +228,8 @@ func TestJudge(t *testing.T) {
 		{"compliance_violations == 0", number(0), rollout.Holds},
 		{"compliance_violations == 0", number(1), rollout.Fails},
 		{"compliance_violations != 0", number(1), rollout.Holds},
-		{"manual_review_time < 5m", number(299), rollout.Holds},
-		{"manual_review_time <= 5m", number(301), rollout.Fails},
+		{"review_time < 5m", number(299), rollout.Holds},
+		{"review_time <= 5m", number(301), rollout.Fails},
 		{"rpmt >= 0.61", number(0.61), rollout.Holds},
 	} {
 		condition, err := rollout.ParseCondition(c.condition)

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-const appendDecisions = `-- name: AppendDecisions :one
+const appendDecisions = `-- name: AppendDecisions :exec
 select append_decisions($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[],
-    $6::text[], $7::text[], $8::text[])::bigint as seq
+    $6::text[], $7::text[], $8::text[])
 `
 
 type AppendDecisionsParams struct {
@@ -26,8 +26,8 @@ type AppendDecisionsParams struct {
 	Bodies    []string    `json:"bodies"`
 }
 
-func (q *Queries) AppendDecisions(ctx context.Context, arg AppendDecisionsParams) (int64, error) {
-	row := q.db.QueryRow(ctx, appendDecisions,
+func (q *Queries) AppendDecisions(ctx context.Context, arg AppendDecisionsParams) error {
+	_, err := q.db.Exec(ctx, appendDecisions,
 		arg.Ats,
 		arg.Kinds,
 		arg.Actors,
@@ -37,9 +37,7 @@ func (q *Queries) AppendDecisions(ctx context.Context, arg AppendDecisionsParams
 		arg.Subjects,
 		arg.Bodies,
 	)
-	var seq int64
-	err := row.Scan(&seq)
-	return seq, err
+	return err
 }
 
 const decisionHead = `-- name: DecisionHead :one

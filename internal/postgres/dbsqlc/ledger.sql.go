@@ -44,31 +44,16 @@ func (q *Queries) LockStanding(ctx context.Context, ids []string) ([]LockStandin
 	return items, nil
 }
 
-const lockTouches = `-- name: LockTouches :many
+const lockTouches = `-- name: LockTouches :exec
 select t.id from (select unnest($1::uuid[]) as id) x join touches t on t.id = x.id
 join customer_stats s on s.customer_id = t.customer_id
 order by t.customer_id, t.id for update of t, s
 `
 
 // Locks touches and their customers' statistics in one order for everybody.
-func (q *Queries) LockTouches(ctx context.Context, ids []string) ([]string, error) {
-	rows, err := q.db.Query(ctx, lockTouches, ids)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) LockTouches(ctx context.Context, ids []string) error {
+	_, err := q.db.Exec(ctx, lockTouches, ids)
+	return err
 }
 
 const reserveTouches = `-- name: ReserveTouches :many
@@ -208,14 +193,14 @@ func (q *Queries) ReserveTouches(ctx context.Context, arg ReserveTouchesParams) 
 	return items, nil
 }
 
-const saveTouches = `-- name: SaveTouches :many
+const saveTouches = `-- name: SaveTouches :exec
 with saved as (
     insert into touches (id, key, run_id, customer_id, journey, version, campaign, step, agent, channel, class, tags,
         slot, creative_id, content_hash, offer_id, state, reason, not_before, planned_at, settled_at, cost, currency, group_key)
     select b.id, b.key, b.run_id, b.customer_id, b.journey, b.version, b.campaign, b.step, b.agent, b.channel, b.class,
         b.tags, b.slot, b.creative_id, b.content_hash, b.offer_id, b.state, b.reason, b.not_before, b.planned_at,
         b.settled_at, b.cost, b.currency, b.group_key
-    from jsonb_populate_recordset(null::touches, $1::jsonb) b order by b.customer_id, b.id
+    from jsonb_populate_recordset(null::touches, $3::jsonb) b order by b.customer_id, b.id
     on conflict (key) do update set version = excluded.version, agent = excluded.agent, channel = excluded.channel,
         class = excluded.class, tags = excluded.tags, slot = excluded.slot, creative_id = excluded.creative_id,
         content_hash = excluded.content_hash, offer_id = excluded.offer_id, state = excluded.state,
@@ -228,39 +213,22 @@ with saved as (
         (excluded.state, excluded.reason, excluded.not_before, excluded.agent, excluded.channel, excluded.class, excluded.tags,
         excluded.slot, excluded.creative_id, excluded.content_hash, excluded.offer_id, excluded.version, excluded.group_key)
     returning id, key, state, reason
-), history as (
-    insert into touch_history (touch_id, at, state, reason)
-    select s.id, a.at, s.state, s.reason from saved s
-    join (select unnest($2::text[]) as key, unnest($3::timestamptz[]) as at) a on a.key = s.key
 )
-select s.id from saved s
+insert into touch_history (touch_id, at, state, reason)
+select s.id, a.at, s.state, s.reason from saved s
+join (select unnest($1::text[]) as key, unnest($2::timestamptz[]) as at) a on a.key = s.key
 `
 
 type SaveTouchesParams struct {
-	Batch json.RawMessage `json:"batch"`
 	Keys  []string        `json:"keys"`
 	Ats   []time.Time     `json:"ats"`
+	Batch json.RawMessage `json:"batch"`
 }
 
 // Stores planned touches. A row that is past planning stays as it is.
-func (q *Queries) SaveTouches(ctx context.Context, arg SaveTouchesParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, saveTouches, arg.Batch, arg.Keys, arg.Ats)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) SaveTouches(ctx context.Context, arg SaveTouchesParams) error {
+	_, err := q.db.Exec(ctx, saveTouches, arg.Keys, arg.Ats, arg.Batch)
+	return err
 }
 
 const settleTouches = `-- name: SettleTouches :exec

@@ -251,7 +251,7 @@ func (q *Queries) HeldRuns(ctx context.Context, arg HeldRunsParams) ([]JourneyRu
 	return items, nil
 }
 
-const moveRuns = `-- name: MoveRuns :many
+const moveRuns = `-- name: MoveRuns :exec
 with moves as (
     select unnest($1::uuid[]) as id, unnest($2::text[]) as status, unnest($3::bool[]) as durable,
         unnest($4::bool[]) as held, unnest($5::text[]) as step, unnest($6::timestamptz[]) as step_started_at,
@@ -274,7 +274,6 @@ update journey_runs r set
     end_reason      = case when s.status = 'ended' or m.end_reason = '' then r.end_reason else m.end_reason end
 from moves m join standing s on s.id = m.id
 where r.id = m.id
-returning r.id
 `
 
 type MoveRunsParams struct {
@@ -291,8 +290,8 @@ type MoveRunsParams struct {
 	Reasons     []string    `json:"reasons"`
 }
 
-func (q *Queries) MoveRuns(ctx context.Context, arg MoveRunsParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, moveRuns,
+func (q *Queries) MoveRuns(ctx context.Context, arg MoveRunsParams) error {
+	_, err := q.db.Exec(ctx, moveRuns,
 		arg.Ids,
 		arg.States,
 		arg.Durables,
@@ -305,22 +304,7 @@ func (q *Queries) MoveRuns(ctx context.Context, arg MoveRunsParams) ([]string, e
 		arg.Ends,
 		arg.Reasons,
 	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+	return err
 }
 
 const nextDue = `-- name: NextDue :one

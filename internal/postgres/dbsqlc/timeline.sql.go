@@ -116,7 +116,7 @@ func (q *Queries) HistoryOf(ctx context.Context, touches []string) ([]HistoryOfR
 }
 
 const ordersOf = `-- name: OrdersOf :many
-select external_id, customer_id, at, total, currency, items, first_item, coupon, received_at from orders where customer_id = $1 order by at, external_id
+select external_id, customer_id, at, total, currency, items, first_item, coupon, received_at, tx from orders where customer_id = $1 order by at, external_id
 `
 
 func (q *Queries) OrdersOf(ctx context.Context, customerID string) ([]Order, error) {
@@ -138,6 +138,7 @@ func (q *Queries) OrdersOf(ctx context.Context, customerID string) ([]Order, err
 			&i.FirstItem,
 			&i.Coupon,
 			&i.ReceivedAt,
+			&i.Tx,
 		); err != nil {
 			return nil, err
 		}
@@ -150,7 +151,7 @@ func (q *Queries) OrdersOf(ctx context.Context, customerID string) ([]Order, err
 }
 
 const outcomesOf = `-- name: OutcomesOf :many
-select dedupe_key, touch_id, provider_id, kind, machine, suppress, at, received_at, detail from provider_events where touch_id = any($1::uuid[]) order by at, dedupe_key
+select dedupe_key, touch_id, provider_id, kind, machine, suppress, at, received_at, detail, tx from provider_events where touch_id = any($1::uuid[]) order by at, dedupe_key
 `
 
 func (q *Queries) OutcomesOf(ctx context.Context, touches []string) ([]ProviderEvent, error) {
@@ -172,6 +173,7 @@ func (q *Queries) OutcomesOf(ctx context.Context, touches []string) ([]ProviderE
 			&i.At,
 			&i.ReceivedAt,
 			&i.Detail,
+			&i.Tx,
 		); err != nil {
 			return nil, err
 		}

@@ -1,4 +1,4 @@
--- name: SaveTouches :many
+-- name: SaveTouches :exec
 -- Stores planned touches. A row that is past planning stays as it is.
 with saved as (
     insert into touches (id, key, run_id, customer_id, journey, version, campaign, step, agent, channel, class, tags,
@@ -19,14 +19,12 @@ with saved as (
         (excluded.state, excluded.reason, excluded.not_before, excluded.agent, excluded.channel, excluded.class, excluded.tags,
         excluded.slot, excluded.creative_id, excluded.content_hash, excluded.offer_id, excluded.version, excluded.group_key)
     returning id, key, state, reason
-), history as (
-    insert into touch_history (touch_id, at, state, reason)
-    select s.id, a.at, s.state, s.reason from saved s
-    join (select unnest(@keys::text[]) as key, unnest(@ats::timestamptz[]) as at) a on a.key = s.key
 )
-select s.id from saved s;
+insert into touch_history (touch_id, at, state, reason)
+select s.id, a.at, s.state, s.reason from saved s
+join (select unnest(@keys::text[]) as key, unnest(@ats::timestamptz[]) as at) a on a.key = s.key;
 
--- name: LockTouches :many
+-- name: LockTouches :exec
 -- Locks touches and their customers' statistics in one order for everybody.
 select t.id from (select unnest(@ids::uuid[]) as id) x join touches t on t.id = x.id
 join customer_stats s on s.customer_id = t.customer_id

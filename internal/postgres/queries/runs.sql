@@ -57,7 +57,7 @@ with standing as (
 )
 update journey_runs r set status = 'running', durable = true from standing s where r.id = s.id;
 
--- name: MoveRuns :many
+-- name: MoveRuns :exec
 with moves as (
     select unnest(@ids::uuid[]) as id, unnest(@states::text[]) as status, unnest(@durables::bool[]) as durable,
         unnest(@helds::bool[]) as held, unnest(@steps::text[]) as step, unnest(@starts::timestamptz[]) as step_started_at,
@@ -79,5 +79,4 @@ update journey_runs r set
     ended_at        = case when s.status = 'ended' then r.ended_at else coalesce(nullif(m.ended_at, '0001-01-01 00:00:00Z'), r.ended_at) end,
     end_reason      = case when s.status = 'ended' or m.end_reason = '' then r.end_reason else m.end_reason end
 from moves m join standing s on s.id = m.id
-where r.id = m.id
-returning r.id;
+where r.id = m.id;
