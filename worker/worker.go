@@ -75,7 +75,7 @@ func New(o Options) (*Worker, error) {
 	renderer := copywriter.NewRenderer()
 	journeys := &activities.Journeys{
 		Runs: o.Store, Ledger: o.Store, Creatives: o.Store, Reviews: o.Store, Controls: o.Store, Evidence: o.Store, Due: o.Store,
-		Definitions: definitions, Brand: o.Brand, Policy: o.Policy, Agent: agents.ByName, Renderer: renderer, Links: links,
+		Definitions: definitions, Brand: o.Brand, Policy: o.Policy, Agent: agents.Under(agentTest(o.Brand), agents.ByName), Renderer: renderer, Links: links,
 		Providers: o.Providers, Starter: starter, Scale: o.Scale, ReviewSLA: c.Review.SLA, Concurrency: c.SendGrid.InFlight, Log: o.Log,
 	}
 	reviews := &activities.Reviews{
@@ -103,7 +103,7 @@ func New(o Options) (*Worker, error) {
 	for _, a := range []any{
 		journeys.Prepare, campaigns.Enrol, campaigns.SetStatus, campaigns.Preflight,
 		reviews.Brief, reviews.Decide, reviews.Edit, reviews.Escalate, reviews.Release,
-		(&activities.Upkeep{Ledger: o.Store, Evidence: o.Store, Partitions: o.Store, Scale: o.Scale, Window: c.AttributionWindow}).Round,
+		(&activities.Upkeep{Ledger: o.Store, Evidence: o.Store, Partitions: o.Store, Figures: o.Store, Currency: o.Brand.Currency, Scale: o.Scale, Window: c.AttributionWindow}).Round,
 		(&activities.Erasure{Customers: o.Store, Runs: o.Store, Starter: starter}).Erase,
 	} {
 		engine.RegisterActivity(a)
@@ -158,6 +158,9 @@ func (w *Worker) add(queue string, perSecond float64) sdk.Worker {
 
 // Run works until ctx ends, then stops gracefully.
 func (w *Worker) Run(ctx context.Context) error {
+	if err := w.runAgentTest(ctx); err != nil {
+		return err
+	}
 	sdk.SetStickyWorkflowCacheSize(stickyWorkflows)
 	for _, each := range w.workers {
 		if err := each.Start(); err != nil {

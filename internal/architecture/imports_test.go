@@ -59,6 +59,8 @@ var stated = map[string]string{
 	"internal/ingest internal/postgres":             "bulk rows are the store's",
 	"activities internal/copywriter":                "briefs, merge fields and the occasion are the copywriter's words",
 	"internal/journey internal/segment":             "conditions in journeys are segments",
+	"agents internal/experiment":                    "tests switch agents off by a stable draw",
+	"internal/measure/attribution internal/measure": "intervals, arms and minimums",
 	"internal/measure internal/ledger":              "what is measured are ledger records",
 	"internal/watch internal/ledger":                "violations are found in the ledger",
 	"internal/watch internal/measure":               "a rate is judged with its interval",

@@ -23,6 +23,8 @@ func (a *app) commands() []group {
 			a.imports(), a.segments(), a.journeys(), a.campaigns(), a.reviews(), a.creatives(),
 			a.pause(), a.resume(), a.halt(), a.policies(), a.consents(), a.erase(),
 		}},
-		{groupProve, []*cobra.Command{a.why(), a.report(), a.sla(), a.bench(), a.ledger(), a.audit()}},
+		{groupProve, []*cobra.Command{
+			a.why(), a.report(), a.kpis(), a.lifts(), a.attributions(), a.rois(), a.sla(), a.bench(), a.ledger(), a.audit(),
+		}},
 	}
 }

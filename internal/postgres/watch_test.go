@@ -47,9 +47,7 @@ func TestHonestSendsAreNoViolations(t *testing.T) {
 	b.must(b.Suppress(t.Context(), lifecycle.Email, "c000001@example.com", "complaint", "test", noon.Add(2*time.Minute)))
 	again := b.planned(customers[2], "3")
 	b.reserve(again, noon)
-	_, err := b.MarkSending(t.Context(), []lifecycle.TouchID{again.ID}, noon)
-	b.must(err)
-	b.must(b.Settle(t.Context(), []ledger.Settlement{{TouchID: again.ID, State: lifecycle.TouchDeferred, At: noon, NotBefore: noon.Add(time.Hour)}}, nil))
+	b.must(b.Settle(t.Context(), []ledger.Settlement{{TouchID: again.ID, State: lifecycle.TouchDeferred, At: noon, NotBefore: noon.Add(time.Hour)}}, nil, nil))
 	b.send(again, noon.Add(time.Hour))
 	if found := b.breaches(); len(found) > 0 {
 		t.Errorf("%+v", found)
