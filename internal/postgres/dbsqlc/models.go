@@ -139,6 +139,13 @@ type EventOutbox struct {
 	LastError  string    `json:"last_error"`
 }
 
+type Forbidden struct {
+	CustomerID string    `json:"customer_id"`
+	Channel    string    `json:"channel"`
+	At         time.Time `json:"at"`
+	Why        string    `json:"why"`
+}
+
 type Import struct {
 	SourceHash string    `json:"source_hash"`
 	Kind       string    `json:"kind"`
