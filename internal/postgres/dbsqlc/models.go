@@ -185,6 +185,13 @@ type EventOutbox struct {
 	LastError  string    `json:"last_error"`
 }
 
+type Forbidden struct {
+	CustomerID string    `json:"customer_id"`
+	Channel    string    `json:"channel"`
+	At         time.Time `json:"at"`
+	Why        string    `json:"why"`
+}
+
 type Heartbeat struct {
 	Component string    `json:"component"`
 	Minute    time.Time `json:"minute"`
