@@ -30,9 +30,9 @@ var levels = map[string]int{
 
 	"internal/cli": 6, "internal/demo": 6, "internal/onebox": 6, "internal/devstack": 6, "internal/bench": 6, "internal/realdata": 6,
 
-	"worker": 5, "internal/gateway": 5, "internal/control": 5, "internal/report": 5,
+	"worker": 5, "internal/gateway": 5, "internal/control": 5, "internal/report": 5, "internal/console": 5,
 
-	"workflows": 4,
+	"workflows": 4, "internal/story": 4,
 
 	"activities": 3, "internal/postgres": 3, "internal/ingest": 3, "internal/channel/sendgrid": 3, "internal/copywriter": 3,
 
@@ -54,6 +54,8 @@ var stated = map[string]string{
 	"internal/bench internal/devstack":              "the bench starts engines of its own",
 	"internal/realdata internal/onebox":             "real data run on one machine",
 	"internal/onebox internal/devstack":             "one machine needs engines",
+	"internal/console internal/control":             "people act through the same plane as the command line",
+	"internal/console internal/report":              "the overview shows a report's figures",
 	"internal/control worker":                       "what people do starts workflows through the worker's starter",
 	"worker internal/gateway":                       "the worker runs the event router",
 	"internal/ingest internal/postgres":             "bulk rows are the store's",
