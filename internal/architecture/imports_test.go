@@ -37,7 +37,7 @@ var levels = map[string]int{
 	"activities": 3, "internal/postgres": 3, "internal/ingest": 3, "internal/channel/sendgrid": 3, "internal/copywriter": 3,
 
 	"agents": 2, "guardrails": 2, "internal/journey": 2, "internal/segment": 2, "internal/channel": 2, "internal/ledger": 2,
-	"internal/experiment": 2, "internal/measure": 2, "internal/sandbox": 2,
+	"internal/access": 2, "internal/experiment": 2, "internal/measure": 2, "internal/sandbox": 2,
 
 	"internal/clock": 1, "internal/config": 1, "internal/telemetry": 1, "internal/brand": 1, "internal/link": 1, "internal/yamldoc": 1,
 
