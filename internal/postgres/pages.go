@@ -175,3 +175,24 @@ func (s *Store) Weeks(ctx context.Context, from, to time.Time, currency string) 
 	})
 	return weeks, err
 }
+
+// AwaitingReviews counts the reviews that wait for a person.
+func (s *Store) AwaitingReviews(ctx context.Context) (int, error) {
+	n, err := s.q.AwaitingReviews(ctx)
+	return int(n), translate(err, "count the reviews that wait")
+}
+
+// CreativesOf returns these creatives by their ids; unknown ones are left out.
+func (s *Store) CreativesOf(ctx context.Context, ids []lifecycle.CreativeID) (map[lifecycle.CreativeID]lifecycle.Creative, error) {
+	rows, err := s.q.CreativesByID(ctx, texts(ids))
+	if err != nil {
+		return nil, translate(err, "read creatives")
+	}
+	found := make(map[lifecycle.CreativeID]lifecycle.Creative, len(rows))
+	for _, row := range rows {
+		if found[lifecycle.CreativeID(row.ID)], err = creativeOf(row); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}

@@ -64,6 +64,57 @@ func (q *Queries) ApprovedCopy(ctx context.Context, arg ApprovedCopyParams) (App
 	return i, err
 }
 
+const awaitingReviews = `-- name: AwaitingReviews :one
+select count(*)::int from reviews r where r.status = 'awaiting'
+`
+
+func (q *Queries) AwaitingReviews(ctx context.Context) (int32, error) {
+	row := q.db.QueryRow(ctx, awaitingReviews)
+	var column_1 int32
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const creativesByID = `-- name: CreativesByID :many
+select id, slot, channel, variant, offer_id, parts, content_hash, source, author, status, approved_by, model, cost, currency, created_at from creatives where id = any($1::uuid[])
+`
+
+func (q *Queries) CreativesByID(ctx context.Context, ids []string) ([]Creative, error) {
+	rows, err := q.db.Query(ctx, creativesByID, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Creative
+	for rows.Next() {
+		var i Creative
+		if err := rows.Scan(
+			&i.ID,
+			&i.Slot,
+			&i.Channel,
+			&i.Variant,
+			&i.OfferID,
+			&i.Parts,
+			&i.ContentHash,
+			&i.Source,
+			&i.Author,
+			&i.Status,
+			&i.ApprovedBy,
+			&i.Model,
+			&i.Cost,
+			&i.Currency,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const customersFrom = `-- name: CustomersFrom :many
 select c.id, c.external_id, c.erased_at from customers c
 where c.external_id ~>=~ $1::text and c.external_id ~<~ $2::text

@@ -88,3 +88,9 @@ with first as (
 select b.held::boolean as held, b.week::int as week, sum(b.revenue)::double precision as revenue,
     sum(b.revenue * b.revenue)::double precision as revenue_squares
 from bought b group by 1, 2 order by 1, 2;
+
+-- name: AwaitingReviews :one
+select count(*)::int from reviews r where r.status = 'awaiting';
+
+-- name: CreativesByID :many
+select * from creatives where id = any(@ids::uuid[]);
