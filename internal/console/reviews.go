@@ -31,6 +31,7 @@ func (l reviewLine) Overdue() bool {
 type reviewView struct {
 	reviewLine
 	Copy       lifecycle.Parts // rendered for a made-up customer
+	Problem    string          // why it does not render; Copy is then as it is stored
 	Objections []lifecycle.Finding
 	Temporal   string
 	Own        bool   // the person wrote the copy and cannot approve it
@@ -122,10 +123,12 @@ func (s *Server) review(c *call, item lifecycle.ReviewItem) (*reviewView, error)
 	}
 	v := &reviewView{reviewLine: reviewLine{item, creative}, Temporal: s.temporal(item.WorkflowID), Own: c.user.Name == item.Author || c.user.Name == creative.Author}
 	shown, err := s.preview(creative)
-	if err != nil {
-		return nil, err
+	if err != nil { // it will not be sent either; the reviewer sees why
+		v.Problem, v.Copy = err.Error(), creative.Parts
+		v.Copy.HTML = ""
+	} else {
+		v.Copy, v.Objections = shown.Parts, shown.Objections
 	}
-	v.Copy, v.Objections = shown.Parts, shown.Objections
 	before, at, err := s.Store.ApprovedBefore(c.ctx(), creative)
 	if lifecycle.CodeOf(err) == lifecycle.NotFound {
 		return v, nil
@@ -135,7 +138,7 @@ func (s *Server) review(c *call, item lifecycle.ReviewItem) (*reviewView, error)
 	}
 	old, err := s.preview(before)
 	if err != nil {
-		return nil, err
+		return v, nil // copy of an older release that renders no more: nothing to compare
 	}
 	v.Before = &beforeView{Creative: before, At: at, Copy: old.Parts, Subject: diff(old.Parts.Subject, v.Copy.Subject),
 		Preheader: diff(old.Parts.Preheader, v.Copy.Preheader), Text: diff(old.Parts.Text, v.Copy.Text), Same: old.Parts == v.Copy}

@@ -88,21 +88,21 @@
   function draw(place) {
     drawn.get(place)?.destroy();
     const chart = JSON.parse(place.dataset.chart);
+    const reading = place.parentElement.querySelector(".reading");
     const ink = colour("--muted");
     const line = colour("--line");
     const format = (value) => value.toLocaleString("en", { minimumFractionDigits: chart.digits, maximumFractionDigits: chart.digits });
     const day = (seconds) => new Date(seconds * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
-    const series = [{ value: (_, v) => (v == null ? "" : "week from " + day(v)) }];
+    const series = [{}];
     const data = [chart.x];
     const bands = [];
     for (const one of chart.lines) {
       const stroke = colour(one.role === "held" ? "--held" : "--accent");
-      series.push({ label: one.name, stroke, width: 2, dash: one.role === "held" ? [6, 4] : undefined, points: { show: chart.x.length < 30, size: 5, fill: stroke }, value: (_, v) => (v == null ? "–" : format(v)) });
+      series.push({ label: one.name, stroke, width: 2, dash: one.role === "held" ? [6, 4] : undefined, points: { show: chart.x.length < 30, size: 5, fill: stroke } });
       data.push(one.y);
       if (one.low) {
         const high = series.length;
-        series.push({ label: one.name + ", upper bound", width: 0, points: { show: false }, value: (_, v) => (v == null ? "–" : format(v)) });
-        series.push({ label: one.name + ", lower bound", width: 0, points: { show: false }, value: (_, v) => (v == null ? "–" : format(v)) });
+        series.push({ width: 0, points: { show: false } }, { width: 0, points: { show: false } });
         data.push(one.high, one.low);
         bands.push({ series: [high, high + 1], fill: colour(one.role === "held" ? "--held-band" : "--accent-band") });
       }
@@ -114,8 +114,8 @@
     const room = (top - bottom || 1) * 0.08;
     const font = "12px system-ui, sans-serif";
     const options = {
-      width: place.clientWidth, height: 240, padding: [12, 12, 0, 0],
-      cursor: { y: false, points: { size: 7 } }, legend: { live: true },
+      width: place.clientWidth, height: 240, padding: [12, goals.length ? 62 : 12, 0, 0],
+      cursor: { y: false, points: { size: 7 } }, legend: { show: false },
       scales: { x: { time: true }, y: { range: [bottom < 0 ? bottom - room : 0, top + room] } },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       axes: [
@@ -124,20 +124,27 @@
       ],
       series, bands,
       hooks: {
+        setCursor: [(u) => {
+          const at = u.cursor.idx;
+          reading.textContent = at == null ? "" : "Week from " + day(chart.x[at]) + ": " + chart.lines.map((one) =>
+            one.name + " " + (one.y[at] == null ? "–" : format(one.y[at]) + (one.low && one.low[at] != null ? " (" + format(one.low[at]) + " to " + format(one.high[at]) + ")" : ""))).join(", ");
+        }],
         draw: [(u) => {
           const { left, width } = u.bbox;
           u.ctx.save();
           u.ctx.strokeStyle = u.ctx.fillStyle = ink;
           u.ctx.setLineDash([3 * devicePixelRatio, 4 * devicePixelRatio]);
           u.ctx.font = 11 * devicePixelRatio + "px system-ui, sans-serif";
-          u.ctx.textAlign = "right";
-          for (const goal of goals) {
+          u.ctx.textBaseline = "middle";
+          let above = Infinity; // labels keep clear of each other
+          for (const goal of [...goals].sort((a, b) => a.at - b.at)) {
             const y = u.valToPos(goal.at, "y", true);
             u.ctx.beginPath();
             u.ctx.moveTo(left, y);
             u.ctx.lineTo(left + width, y);
             u.ctx.stroke();
-            u.ctx.fillText(goal.name, left + width - 4 * devicePixelRatio, y - 4 * devicePixelRatio);
+            above = Math.min(y, above - 13 * devicePixelRatio);
+            u.ctx.fillText(goal.name, left + width + 6 * devicePixelRatio, above);
           }
           u.ctx.restore();
         }],

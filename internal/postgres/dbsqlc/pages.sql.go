@@ -365,7 +365,7 @@ func (q *Queries) LogOfKind(ctx context.Context, arg LogOfKindParams) ([]Decisio
 }
 
 const logOfPeople = `-- name: LogOfPeople :many
-select seq, at, kind, actor, customer_id, run_id, touch_id, subject, body, prev_hash, hash from decision_log d where d.seq < $1 and d.customer_id is null order by d.seq desc limit $2
+select seq, at, kind, actor, customer_id, run_id, touch_id, subject, body, prev_hash, hash from decision_log d where d.seq < $1 and d.customer_id is null and d.actor <> 'engine' order by d.seq desc limit $2
 `
 
 type LogOfPeopleParams struct {

@@ -37,8 +37,8 @@ create table sign_in_links (
     expires_at timestamptz not null
 );
 
--- What people did: entries about no single customer.
-create index decision_log_people on decision_log (seq) where customer_id is null;
+-- What people did: entries about no single customer, by nobody of the engine.
+create index decision_log_people on decision_log (seq) where customer_id is null and actor <> 'engine';
 
 -- Reviews in the order in which they were decided.
 create index reviews_decided on reviews (decided_at desc, id) where decided_at is not null;

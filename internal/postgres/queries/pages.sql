@@ -5,7 +5,7 @@
 select * from decision_log d where d.seq < @before order by d.seq desc limit sqlc.arg('n');
 
 -- name: LogOfPeople :many
-select * from decision_log d where d.seq < @before and d.customer_id is null order by d.seq desc limit sqlc.arg('n');
+select * from decision_log d where d.seq < @before and d.customer_id is null and d.actor <> 'engine' order by d.seq desc limit sqlc.arg('n');
 
 -- name: LogOfKind :many
 select * from decision_log d
