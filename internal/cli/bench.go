@@ -70,7 +70,7 @@ func (a *app) bench() *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.BoolVar(&f.quick, "quick", false, "less than two minutes: shapes rather than figures")
-	flags.StringSliceVar(&f.parts, "part", nil, "measure only these `parts`: journeys, broadcast, import, reserve")
+	flags.StringSliceVar(&f.parts, "part", nil, "measure only these `parts`: journeys, broadcast, import, reserve, console")
 	flags.IntVar(&f.rounds, "rounds", 0, "`rounds` of ours and of the baseline each")
 	flags.DurationVar(&f.period, "period", 0, "`length` of a measured round of journeys")
 	flags.IntVar(&f.inFlight, "in-flight", 0, "journeys at once")

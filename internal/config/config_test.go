@@ -55,6 +55,11 @@ func TestValidate(t *testing.T) {
 		"holdout above half": {func(c *config.Config) { c.GlobalHoldout = 0.6 }, false, "global_holdout"},
 		"deadlines crossed":  {func(c *config.Config) { c.Review.Escalate = 1 }, false, "in this order"},
 		"half of mTLS":       {func(c *config.Config) { c.Temporal.TLSCert = "x" }, false, "mTLS"},
+		"console in clear":   {func(c *config.Config) { c.Console.Listen = "0.0.0.0:8702" }, false, "TOUCHSTONE_CONSOLE_URL"},
+		"console nowhere":    {func(c *config.Config) { c.Console.Listen = "8702" }, false, "host:port"},
+		"console under path": {func(c *config.Config) { c.Console.PublicURL = "https://x.example/console" }, false, "without a path"},
+		"console URL":        {func(c *config.Config) { c.Console.PublicURL = "javascript:x" }, false, "console.public_url"},
+		"half of OpenID":     {func(c *config.Config) { c.Console.OIDC.Issuer = "https://x.example" }, false, "client_id"},
 		"real host, scaled":  {func(*config.Config) {}, true, "sandbox"},
 	} {
 		bad := good

@@ -16,6 +16,7 @@ type kept[T any] struct {
 	loading chan struct{} // closed when the present computation is over; nil: none
 	value   T
 	at      time.Time // real time at which the value had been computed; zero: never
+	took    time.Duration
 	err     error     // of the last computation
 }
 
@@ -28,13 +29,17 @@ type result[T any] struct {
 	Err     error // of the last computation
 }
 
+// rest keeps the share of time spent on computing a figure below a tenth, however
+// large the store has grown.
+const rest = 10
+
 // first is how long a page waits for a figure that there is none of yet.
-const first = 120 * time.Millisecond
+const first = 80 * time.Millisecond
 
 // get returns the kept figure, waiting a little where there is none yet.
 func (k *kept[T]) get(patience time.Duration) result[T] {
 	k.mu.Lock()
-	if k.loading == nil && (k.fresh > 0 && time.Since(k.at) > k.fresh) {
+	if k.loading == nil && k.fresh > 0 && time.Since(k.at) > max(k.fresh, rest*k.took) {
 		k.start()
 	}
 	loading, known := k.loading, !k.at.IsZero()
@@ -66,12 +71,13 @@ func (k *kept[T]) start() {
 	done := make(chan struct{})
 	k.loading = done
 	go func() {
+		began := time.Now()
 		value, err := k.load()
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		k.err, k.loading = err, nil
 		if err == nil {
-			k.value, k.at = value, time.Now()
+			k.value, k.at, k.took = value, time.Now(), time.Since(began)
 		}
 		close(done)
 	}()

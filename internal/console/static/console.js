@@ -57,27 +57,24 @@
     }
   });
 
-  // Keys in the review queue; not while somebody types or a dialog is open.
+  // Keys in the review queue; not while somebody types or a dialog is open. Acts
+  // wait for the key to come up, so that it does not land in the dialog's field.
+  const elsewhere = (event) => event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented ||
+    event.target.closest?.("input, textarea, select") || document.querySelector("dialog[open]");
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (event.target.closest("input, textarea, select") || document.querySelector("dialog[open]")) return;
-    const reviews = [...document.querySelectorAll("[data-review]")];
-    if (reviews.length === 0 && !document.querySelector("[data-review-open]")) return;
-    const at = reviews.findIndex((link) => link.getAttribute("aria-current") === "true");
     const step = { j: 1, k: -1 }[event.key];
-    if (step) {
-      const next = reviews[at < 0 ? 0 : at + step];
-      if (next) {
-        event.preventDefault();
-        next.click();
-      }
-      return;
-    }
-    const act = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
-    if (act) {
+    if (!step || elsewhere(event)) return;
+    const reviews = [...document.querySelectorAll("[data-review]")];
+    const at = reviews.findIndex((link) => link.getAttribute("aria-current") === "true");
+    const next = reviews[at < 0 ? 0 : at + step];
+    if (next) {
       event.preventDefault();
-      act.click();
+      next.click();
     }
+  });
+  document.addEventListener("keyup", (event) => {
+    if (elsewhere(event)) return;
+    document.querySelector(`[data-key="${CSS.escape(event.key)}"]`)?.click();
   });
   document.querySelector(".queue [aria-current=true]")?.scrollIntoView({ block: "nearest" });
 
@@ -114,7 +111,7 @@
     const room = (top - bottom || 1) * 0.08;
     const font = "12px system-ui, sans-serif";
     const options = {
-      width: place.clientWidth, height: 240, padding: [12, goals.length ? 62 : 12, 0, 0],
+      width: place.clientWidth, height: 240, padding: [12, goals.length ? 62 : 28, 0, 0],
       cursor: { y: false, points: { size: 7 } }, legend: { show: false },
       scales: { x: { time: true }, y: { range: [bottom < 0 ? bottom - room : 0, top + room] } },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
@@ -136,6 +133,7 @@
           u.ctx.setLineDash([3 * devicePixelRatio, 4 * devicePixelRatio]);
           u.ctx.font = 11 * devicePixelRatio + "px system-ui, sans-serif";
           u.ctx.textBaseline = "middle";
+          u.ctx.textAlign = "left";
           let above = Infinity; // labels keep clear of each other
           for (const goal of [...goals].sort((a, b) => a.at - b.at)) {
             const y = u.valToPos(goal.at, "y", true);
