@@ -39,7 +39,7 @@ var levels = map[string]int{
 	"agents": 2, "guardrails": 2, "internal/journey": 2, "internal/segment": 2, "internal/channel": 2, "internal/ledger": 2,
 	"internal/access": 2, "internal/experiment": 2, "internal/measure": 2, "internal/sandbox": 2,
 
-	"internal/clock": 1, "internal/config": 1, "internal/telemetry": 1, "internal/brand": 1, "internal/link": 1, "internal/yamldoc": 1,
+	"internal/clock": 1, "internal/config": 1, "internal/telemetry": 1, "internal/brand": 1, "internal/link": 1, "internal/yamldoc": 1, "internal/web": 1,
 
 	"internal/lifecycle": 0, "deploy": 0, "internal/architecture": 0,
 }

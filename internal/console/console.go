@@ -21,6 +21,7 @@ import (
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/measure"
 	"touchstone/internal/postgres"
+	"touchstone/internal/web"
 	"touchstone/workflows"
 )
 
@@ -69,10 +70,6 @@ type Server struct {
 	blocks     keptBy[time.Duration, []objections]
 	proof      keptBy[struct{}, ledger.VerifyReport]
 }
-
-// requestTime bounds the work on one request. A decision waits for the review's
-// workflow, an edit for its worker; everything else takes milliseconds.
-const requestTime = 20 * time.Second
 
 // New returns a server. Errors: Invalid for settings that cannot work.
 func New(c Config) (*Server, error) {
@@ -139,32 +136,11 @@ func (s *Server) runCounts(ctx context.Context, scope ledger.ControlScope) ([]po
 // Handler returns all pages.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Serve answers on a listener until ctx ends, then lets running requests finish.
+// Serve answers on a listener until ctx ends.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer s.stop()
-	server := &http.Server{
-		Handler:           s.handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       requestTime,
-		WriteTimeout:      2 * requestTime,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
-	}
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTime)
-		defer cancel()
-		stopped <- server.Shutdown(grace)
-	})
-	defer stop()
-	tidied := context.AfterFunc(ctx, s.stop)
-	defer tidied()
 	go s.tidy(ctx)
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve the console: %w", err)
-	}
-	return <-stopped
+	return web.Serve(ctx, l, s.handler, s.Log)
 }
 
 // tidyEvery is how often sessions that have ended are forgotten.

@@ -17,7 +17,7 @@ type kept[T any] struct {
 	value   T
 	at      time.Time // real time at which the value had been computed; zero: never
 	took    time.Duration
-	err     error     // of the last computation
+	err     error // of the last computation
 }
 
 // result is a figure as it is kept.

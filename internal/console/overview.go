@@ -106,6 +106,7 @@ type scale struct {
 	Marks      []mark
 	Attributed float64
 	Known      bool // the attributed figure is
+	Beyond     bool // and lies off the scale
 	Low, High  float64
 	Mid        float64
 	Interval   bool // the incremental figure is
@@ -119,27 +120,26 @@ type mark struct {
 	Value string
 }
 
+// scaleOf makes the scale. It reaches half beyond the stretch goal at most, so
+// that the goals stay apart: what lies further off stands at its edge.
 func scaleOf(r *report.Report) scale {
 	g := r.RpMT.Goals
+	in := r.RpMT.Incremental.PerTouch
 	low, high := 0.0, g.Stretch
 	if r.RpMT.Attributed != nil {
 		low, high = min(low, *r.RpMT.Attributed), max(high, *r.RpMT.Attributed)
 	}
-	in := r.RpMT.Incremental.PerTouch
-	if in.Known() { // an interval far off the goals is cut at the edge
-		low, high = min(low, max(in.Interval.Low, -g.Stretch)), max(high, min(in.Interval.High, 3*g.Stretch))
+	if in.Known() {
+		low, high = min(low, in.Interval.Low), max(high, in.Interval.High)
 	}
-	high *= 1.06
-	if low < 0 {
-		low *= 1.06
-	}
+	low, high = 1.06*max(low, -g.Stretch/2), 1.06*min(high, 1.5*g.Stretch)
 	at := func(v float64) float64 { return math.Round(1000*100*(min(max(v, low), high)-low)/(high-low)) / 1000 }
 	s := scale{Zero: at(0), Marks: []mark{
 		{at(g.Baseline), "baseline", decimalOf(g.Baseline, r.Currency)}, {at(g.Target), "target", decimalOf(g.Target, r.Currency)},
 		{at(g.Stretch), "stretch", decimalOf(g.Stretch, r.Currency)},
 	}}
-	if r.RpMT.Attributed != nil {
-		s.Known, s.Attributed = true, at(*r.RpMT.Attributed)
+	if a := r.RpMT.Attributed; a != nil {
+		s.Known, s.Attributed, s.Beyond = true, at(*a), *a > high || *a < low
 	}
 	if in.Known() {
 		s.Interval, s.Low, s.High, s.Mid = true, at(in.Interval.Low), at(in.Interval.High), at(in.Interval.Estimate)

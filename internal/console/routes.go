@@ -9,6 +9,7 @@ import (
 
 	"touchstone/internal/access"
 	"touchstone/internal/lifecycle"
+	"touchstone/internal/web"
 )
 
 // public is the permission of pages that need no sign-in.
@@ -99,7 +100,7 @@ func (s *Server) routed() (http.Handler, error) {
 // and panics. Paths are not logged: sign-in links stand in them.
 func (s *Server) door(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		ctx, cancel := context.WithTimeout(req.Context(), requestTime)
+		ctx, cancel := context.WithTimeout(req.Context(), web.RequestTime)
 		defer cancel()
 		c := &call{w: w, r: req.WithContext(ctx)}
 		defer func() {
