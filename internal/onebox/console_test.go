@@ -159,6 +159,7 @@ func TestConsoleInABrowser(t *testing.T) {
 	if !b.is(`document.activeElement.textContent === "Approve"`) {
 		t.Error("the dialog does not begin at its button")
 	}
+	b.shot("approve")
 	b.press("\r")
 	b.sees("Approved. What waited for this review goes on.")
 	decided, err := h.Store.Review(t.Context(), item.ID)
