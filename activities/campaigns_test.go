@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"touchstone/internal/copywriter"
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
+	"touchstone/internal/measure"
 )
 
 func campaignsOf(f *fixture, desk activities.Writer) *activities.Campaigns {
@@ -154,7 +156,7 @@ func TestUpkeepRound(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, oneTouch)
 	f.store.touches[f.planned().TouchID].State = lifecycle.TouchSending
-	upkeep := &activities.Upkeep{Ledger: f.store, Evidence: f.store, Partitions: f.store, Window: 7 * day}
+	upkeep := &activities.Upkeep{Ledger: f.store, Evidence: f.store, Partitions: f.store, Figures: f.store, Currency: "USD", Window: 7 * day}
 	result, err := upkeep.Round(t.Context(), activities.UpkeepInput{Now: noon})
 	if err != nil {
 		t.Fatal(err)
@@ -162,5 +164,8 @@ func TestUpkeepRound(t *testing.T) {
 	equal(t, "unconfirmed", result.Unconfirmed, 1)
 	f.wantTouch("nudge", lifecycle.TouchUnconfirmed, "")
 	equal(t, "evidence window", f.store.refreshed, 7*day)
+	equal(t, "hours", result.Hours, 3)
+	equal(t, "sums", f.store.rolled, measure.Rollup{Now: noon, Attribution: 7 * day, Currency: "USD"})
+	equal(t, "overviews", slices.Equal(f.store.read, []measure.KPIQuery{{From: noon.Add(-28 * day), To: noon}, {From: noon.Add(-365 * day), To: noon}}), true)
 	equal(t, "partitions ahead", f.store.partitions[1].After(noon.Add(60*day)), true)
 }

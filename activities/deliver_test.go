@@ -116,7 +116,7 @@ func TestDeliverScalesTheProvidersWaitingTime(t *testing.T) {
 	f.wantNext(next, activities.ActionDeliver, "nudge", noon.Add(12*time.Hour))
 }
 
-// crash makes a store method fail as if the worker had died there.
+// errCrash is what a call of a worker that has died would see.
 var errCrash = errors.New("the worker died")
 
 func TestDeliverAfterACrash(t *testing.T) {
@@ -128,21 +128,20 @@ func TestDeliverAfterACrash(t *testing.T) {
 	}{
 		{"Situations", lifecycle.TouchAccepted, 1},
 		{"Reserve", lifecycle.TouchAccepted, 1},
-		{"MarkSending", lifecycle.TouchAccepted, 1}, // reserved, never called
-		{"Settle", lifecycle.TouchUnconfirmed, 1},   // called, the answer is lost
-		{"MoveRuns", lifecycle.TouchAccepted, 1},
+		{"Settle", lifecycle.TouchUnconfirmed, 1}, // called, the answer is lost
 	}
 	for _, c := range cases {
 		t.Run(c.at, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, oneTouch)
 			touch := f.planned().TouchID
-			f.store.failing[c.at] = errCrash
+			f.store.dies = c.at
 			_, err := f.Deliver(t.Context(), activities.DeliverInput{Step: activities.Step{RunID: "run-1", Now: noon}, TouchID: touch})
 			if err == nil {
 				t.Fatal("the crash went unnoticed")
 			}
 			equal(t, "retryable", retryable(err), true)
+			f.store.revive()
 			f.wantEnd(f.deliver(touch, noon.Add(time.Second)), "completed")
 			f.wantTouch("nudge", c.state, "")
 			f.wantSent(c.sent)
@@ -297,7 +296,7 @@ func (r *rival) Reserve(ctx context.Context, batch []ledger.Reservation) ([]ledg
 		r.done = true
 		r.mu.Lock()
 		r.touches["rival"] = &lifecycle.Touch{
-			ID: "rival", RunID: "run-9", CustomerID: batch[0].CustomerID, Channel: lifecycle.Email, Class: lifecycle.Marketing, State: lifecycle.TouchReserved, ReservedAt: batch[0].At.Add(-time.Second),
+			ID: "rival", RunID: "run-9", CustomerID: batch[0].Touch.CustomerID, Channel: lifecycle.Email, Class: lifecycle.Marketing, State: lifecycle.TouchReserved, ReservedAt: batch[0].At.Add(-time.Second),
 		}
 		r.mu.Unlock()
 	}

@@ -38,6 +38,7 @@ type Journeys struct {
 	Log         *slog.Logger
 
 	evidence evidenceCache
+	judged   judgedCopy
 }
 
 // Prepare looks at a run and says what it should do next: it ends the run when
@@ -45,8 +46,11 @@ type Journeys struct {
 // plans the next touch. Repeating it is harmless.
 func (j *Journeys) Prepare(ctx context.Context, in Step) (Next, error) {
 	in.Now = late(ctx, in.Now)
-	t, err := j.advance(ctx, []Step{in})
+	t, err := j.walked(ctx, []Step{in})
 	if err != nil {
+		return Next{}, fail(err)
+	}
+	if err := t.save(ctx); err != nil {
 		return Next{}, fail(err)
 	}
 	return t.next()[0], nil
@@ -74,16 +78,16 @@ func late(ctx context.Context, now time.Time) time.Time {
 	return now.Add(max(time.Since(activity.GetInfo(ctx).ScheduledTime), 0))
 }
 
-// advance walks each run to its next blocking step and stores what it found.
-func (j *Journeys) advance(ctx context.Context, steps []Step) (*table, error) {
-	table, err := j.open(ctx, steps)
+// walked reads runs and walks each to its next blocking step.
+func (j *Journeys) walked(ctx context.Context, steps []Step) (*table, error) {
+	t, err := j.open(ctx, steps)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range table.passages {
+	for _, p := range t.passages {
 		if err := p.walk(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return table, table.save(ctx)
+	return t, nil
 }

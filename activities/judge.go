@@ -31,7 +31,7 @@ func (p *passage) judge(step journey.Step, touch lifecycle.Touch, creative lifec
 	for _, s := range p.sit.Suppressed {
 		suppressed = append(suppressed, guardrails.Suppression{Channel: s.Channel, Reason: s.Reason, At: s.At})
 	}
-	verdict := guardrails.Judge(guardrails.Touch{
+	verdict := p.judged.ask(guardrails.Touch{
 		At: p.now, Stage: stage, Customer: p.sit.Profile, Suppressed: suppressed, Channel: touch.Channel, Class: touch.Class,
 		Tags: touch.Tags, Journey: touch.Journey, Campaign: touch.Campaign, Step: touch.Step, Priority: p.def.Priority,
 		Exit: over, Creative: creative, Message: message, Offer: offer, Recent: earlier(p.sit.Recent, touch.ID), Window: p.def.Window,

@@ -27,7 +27,8 @@ type DueRuns interface {
 type PageInput struct {
 	Campaign string    `json:"campaign"`
 	Now      time.Time `json:"now"`
-	Limit    int       `json:"limit"` // runs at most
+	Limit    int       `json:"limit"`             // runs at most
+	Pending  int       `json:"pending,omitempty"` // as far as the campaign knows
 }
 
 // PageResult sums a page up.
@@ -36,13 +37,14 @@ type PageResult struct {
 	Sent    int       `json:"sent"`    // the provider took it, or may have
 	Durable int       `json:"durable"` // went on in a journey workflow of their own
 	Held    int       `json:"held"`    // stopped by a pause
+	Ended   int       `json:"ended"`   // their journey is over
 	Pending int       `json:"pending"` // still to come in this campaign
 	NextDue time.Time `json:"next_due,omitzero"`
 }
 
 const (
 	// pageBatch is how many runs are read, judged and stored at once.
-	pageBatch = 125
+	pageBatch = 128
 	// pageParallel is how many batches of a page are under way at once: while
 	// one waits for the database or the provider, another one renders.
 	pageParallel = 4
@@ -68,6 +70,12 @@ func (j *Journeys) SendPage(ctx context.Context, in PageInput) (PageResult, erro
 			return result, fail(err)
 		}
 	}
+	// Counting a large cohort after every page would cost more than the page: a
+	// full one has more behind it as long as the campaign knows of any.
+	if left := in.Pending - result.Durable - result.Ended; result.Seen == in.Limit && left > 0 {
+		result.NextDue, result.Pending = in.Now, left
+		return result, nil
+	}
 	var err error
 	result.NextDue, result.Pending, err = j.Due.NextDue(ctx, in.Campaign)
 	return result, fail(err)
@@ -90,6 +98,7 @@ func (j *Journeys) batches(ctx context.Context, runs []ledger.Run, now time.Time
 			result.Sent += part.Sent
 			result.Durable += part.Durable
 			result.Held += part.Held
+			result.Ended += part.Ended
 			return err
 		})
 	}
@@ -102,20 +111,30 @@ func (j *Journeys) page(ctx context.Context, runs []ledger.Run, now time.Time, r
 	for i, r := range runs {
 		steps[i] = Step{RunID: r.ID, Now: now}
 	}
-	prepared, err := j.advance(ctx, steps)
+	t, err := j.walked(ctx, steps)
 	if err != nil {
 		return err
 	}
+	ready, err := t.ready(ctx, now)
+	if err != nil {
+		return err
+	}
+	if err := t.ship(ctx, ready); err != nil {
+		return err
+	}
+	if err := t.save(ctx); err != nil {
+		return err
+	}
+	due := t.due(now)
+	next, sent, err := j.deliver(ctx, due)
+	if err != nil {
+		return err
+	}
+	result.Sent += t.sent + sent
 	at := map[lifecycle.RunID]Next{}
-	for i, n := range prepared.next() {
+	for i, n := range t.next() {
 		at[runs[i].ID] = n
 	}
-	due := prepared.due(now)
-	next, sent, err := j.ship(ctx, prepared, due)
-	if err != nil {
-		return err
-	}
-	result.Sent += sent
 	for i, n := range next {
 		at[due[i].RunID] = n
 	}
@@ -126,25 +145,11 @@ func (j *Journeys) page(ctx context.Context, runs []ledger.Run, now time.Time, r
 			follow = append(follow, r)
 		case ActionHold:
 			result.Held++
+		case ActionEnd:
+			result.Ended++
 		}
 	}
 	return j.follow(ctx, follow, now, result)
-}
-
-// ship delivers what a preparation found due: on the rows it has just read, or
-// on fresh ones when that took too long.
-func (j *Journeys) ship(ctx context.Context, prepared *table, due []DeliverInput) (next []Next, sent int, err error) {
-	if len(due) == 0 {
-		return nil, 0, nil
-	}
-	if time.Since(prepared.opened) > freshFor {
-		return j.deliver(ctx, due)
-	}
-	t, err := prepared.onward(ctx, due)
-	if err != nil {
-		return nil, 0, err
-	}
-	return t.deliver(ctx, due)
 }
 
 // follow starts journey workflows for runs that have to wait for something and

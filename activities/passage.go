@@ -69,9 +69,12 @@ func (p *passage) walk(ctx context.Context) error {
 		}
 		p.arrive(step, done, trail)
 	}
-	p.end("completed", time.Time{})
+	p.end(completed, time.Time{})
 	return nil
 }
+
+// completed is why a run ends that came to the last step.
+const completed = "completed"
 
 // take works on the current step: it either blocks, with next set, or is done
 // with the outcome that journey.Definition.After wants.
@@ -214,7 +217,8 @@ func (p *passage) holds(when *segment.Expr, event lifecycle.Event) (bool, error)
 	return p.match(event.Properties)(when)
 }
 
-// end closes the run.
+// end closes the run. Coming to the last step is no decision; everything else that
+// ends a run is.
 func (p *passage) end(reason string, converted time.Time) {
 	p.progress.Status, p.progress.EndedAt, p.progress.EndReason, p.progress.DueAt = ledger.RunEnded, p.now, reason, time.Time{}
 	p.progress.Held = false
@@ -222,7 +226,9 @@ func (p *passage) end(reason string, converted time.Time) {
 		p.progress.ConvertedAt = converted
 	}
 	p.moved = true
-	p.ended = append(p.ended, p.record("run.ended", map[string]any{"reason": reason}))
+	if reason != completed {
+		p.ended = append(p.ended, p.record("run.ended", map[string]any{"reason": reason}))
+	}
 	p.next = Next{Action: ActionEnd, Reason: reason}
 	if t := p.sit.Touch; t != nil && t.State.Open() {
 		touch := *t

@@ -23,10 +23,13 @@ type RunStore interface {
 
 // Ledger is the send ledger.
 type Ledger interface {
+	// Reserve gives touches their place in the ledger and their cap slots and
+	// marks them as being sent, all in one transaction: the provider must be
+	// called, once, for those granted and for no other.
 	Reserve(ctx context.Context, batch []ledger.Reservation) ([]ledger.Reserved, error)
-	// MarkSending moves reserved touches to sending and returns those it moved.
-	MarkSending(ctx context.Context, touches []lifecycle.TouchID, at time.Time) ([]lifecycle.TouchID, error)
-	Settle(ctx context.Context, batch []ledger.Settlement, records []ledger.Record) error
+	// Settle stores the provider's answers with the progress of the runs and the
+	// records, in one transaction.
+	Settle(ctx context.Context, batch []ledger.Settlement, moves []ledger.Progress, records []ledger.Record) error
 	// ExpireSending settles touches whose attempt died in the provider call.
 	ExpireSending(ctx context.Context, olderThan, at time.Time) ([]lifecycle.TouchID, error)
 }

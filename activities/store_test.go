@@ -11,6 +11,7 @@ import (
 	"touchstone/internal/journey"
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
+	"touchstone/internal/measure"
 )
 
 // store keeps in memory what the ports in ports.go ask for, by the rules that
@@ -36,8 +37,12 @@ type store struct {
 	detached    []lifecycle.RunID
 	partitions  [2]time.Time
 	refreshed   time.Duration
+	rolled      measure.Rollup
+	read        []measure.KPIQuery
 	erased      []lifecycle.CustomerID
 	failing     map[string]error // by method, once
+	dies        string           // the method at which the worker dies: from then on nothing answers
+	dead        bool
 }
 
 func newStore() *store {
@@ -49,11 +54,17 @@ func newStore() *store {
 	}
 }
 
+// revive is the next worker's first look.
+func (s *store) revive() { s.dies, s.dead = "", false }
+
 // enter locks the store and returns the error planned for a method.
 func (s *store) enter(method string) (func(), error) {
 	s.mu.Lock()
 	err := s.failing[method]
 	delete(s.failing, method)
+	if s.dead = s.dead || method == s.dies; s.dead {
+		err = errCrash
+	}
 	return s.mu.Unlock, err
 }
 
@@ -153,12 +164,14 @@ func (s *store) Reserve(_ context.Context, batch []ledger.Reservation) ([]ledger
 	}
 	var answers []ledger.Reserved
 	for _, r := range batch {
-		t := s.touches[r.TouchID]
-		answer := ledger.Reserved{TouchID: r.TouchID, State: t.State}
+		t := s.touches[r.Touch.ID]
+		if t == nil {
+			touch := r.Touch
+			touch.State, t = lifecycle.TouchPlanned, &touch
+		}
+		answer := ledger.Reserved{TouchID: r.Touch.ID, State: t.State}
 		full := s.full(r)
 		switch {
-		case t.State == lifecycle.TouchReserved:
-			answer.Result = ledger.AlreadyReserved
 		case t.State == lifecycle.TouchSending:
 			answer.Result = ledger.InFlight
 		case !t.State.Open():
@@ -166,7 +179,10 @@ func (s *store) Reserve(_ context.Context, batch []ledger.Reservation) ([]ledger
 		case full != "":
 			answer.Result, answer.Cap = ledger.CapFull, full
 		default:
-			answer.Result, t.State, t.ReservedAt = ledger.Granted, lifecycle.TouchReserved, r.At
+			answer.Result, t.State, t.ReservedAt = ledger.Granted, lifecycle.TouchSending, r.At
+			t.Attempts++
+			s.touches[t.ID] = t
+			s.records = append(s.records, r.Records...)
 		}
 		answers = append(answers, answer)
 	}
@@ -178,7 +194,7 @@ func (s *store) full(r ledger.Reservation) string {
 	for _, w := range r.Caps {
 		used := 0
 		for _, t := range s.touches {
-			if t.ID != r.TouchID && t.CustomerID == r.CustomerID && t.State.HoldsSlot() && t.ReservedAt.After(w.Since) &&
+			if t.ID != r.Touch.ID && t.CustomerID == r.Touch.CustomerID && t.State.HoldsSlot() && t.ReservedAt.After(w.Since) &&
 				(w.Channel == "" || w.Channel == t.Channel) && (w.Tag == "" || slices.Contains(t.Tags, w.Tag)) {
 				used++
 			}
@@ -190,24 +206,7 @@ func (s *store) full(r ledger.Reservation) string {
 	return ""
 }
 
-func (s *store) MarkSending(_ context.Context, ids []lifecycle.TouchID, _ time.Time) ([]lifecycle.TouchID, error) {
-	unlock, err := s.enter("MarkSending")
-	defer unlock()
-	if err != nil {
-		return nil, err
-	}
-	var moved []lifecycle.TouchID
-	for _, id := range ids {
-		if t := s.touches[id]; t.State == lifecycle.TouchReserved {
-			t.State = lifecycle.TouchSending
-			t.Attempts++
-			moved = append(moved, id)
-		}
-	}
-	return moved, nil
-}
-
-func (s *store) Settle(ctx context.Context, batch []ledger.Settlement, records []ledger.Record) error {
+func (s *store) Settle(ctx context.Context, batch []ledger.Settlement, moves []ledger.Progress, records []ledger.Record) error {
 	unlock, err := s.enter("Settle")
 	defer unlock()
 	if err == nil {
@@ -220,6 +219,9 @@ func (s *store) Settle(ctx context.Context, batch []ledger.Settlement, records [
 		if t := s.touches[x.TouchID]; ledger.MayMove(t.State, x.State) {
 			t.State, t.Reason, t.NotBefore, t.ProviderID, t.Cost = x.State, x.Reason, x.NotBefore, x.ProviderID, x.Cost
 		}
+	}
+	for _, m := range moves {
+		s.move(m)
 	}
 	s.records = append(s.records, records...)
 	return nil
@@ -255,6 +257,20 @@ func (s *store) RefreshEvidence(_ context.Context, _ time.Time, window time.Dura
 	defer unlock()
 	s.refreshed = window
 	return err
+}
+
+func (s *store) RollUp(_ context.Context, in measure.Rollup) (measure.RolledUp, error) {
+	unlock, err := s.enter("RollUp")
+	defer unlock()
+	s.rolled = in
+	return measure.RolledUp{Hours: 3}, err
+}
+
+func (s *store) KPIs(_ context.Context, in measure.KPIQuery) ([]measure.Reading, error) {
+	unlock, err := s.enter("KPIs")
+	defer unlock()
+	s.read = append(s.read, in)
+	return nil, err
 }
 
 func (s *store) EnsurePartitions(_ context.Context, since, until time.Time) error {

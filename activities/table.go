@@ -189,22 +189,3 @@ func (t *table) due(now time.Time) []DeliverInput {
 	}
 	return due
 }
-
-// onward is a table of these runs on the rows that this one has read and saved,
-// with what was judged on them; only the controls are read again, so that a
-// pause acts at once.
-func (t *table) onward(ctx context.Context, in []DeliverInput) (*table, error) {
-	on := &table{Journeys: t.Journeys, evidence: t.evidence, creatives: t.creatives, hashes: t.hashes, opened: t.opened}
-	var err error
-	if on.controls, err = t.Controls.Controls(ctx); err != nil {
-		return nil, err
-	}
-	next := 0
-	for _, p := range t.passages {
-		if next < len(in) && p.sit.Run.ID == in[next].RunID {
-			on.passages = append(on.passages, &passage{table: on, sit: p.sit, def: p.def, now: p.now, progress: p.progress, allowed: p.allowed})
-			next++
-		}
-	}
-	return on, nil
-}

@@ -6,6 +6,7 @@ import (
 
 	"touchstone/internal/clock"
 	"touchstone/internal/lifecycle"
+	"touchstone/internal/measure"
 )
 
 // Upkeep keeps the ledger and the evidence current.
@@ -13,6 +14,8 @@ type Upkeep struct {
 	Ledger     Ledger
 	Evidence   EvidenceStore
 	Partitions Partitions
+	Figures    KeyFigures
+	Currency   string // of the key figures, ISO 4217
 	Scale      clock.Scale
 	Window     time.Duration // how long after a touch an order counts as its response
 }
@@ -22,6 +25,12 @@ type Partitions interface {
 	EnsurePartitions(ctx context.Context, since, until time.Time) error
 }
 
+// KeyFigures sums up hours and reads key figures from them.
+type KeyFigures interface {
+	RollUp(ctx context.Context, in measure.Rollup) (measure.RolledUp, error)
+	KPIs(ctx context.Context, in measure.KPIQuery) ([]measure.Reading, error)
+}
+
 // UpkeepInput names the business instant of the upkeep.
 type UpkeepInput struct {
 	Now time.Time `json:"now"`
@@ -29,15 +38,17 @@ type UpkeepInput struct {
 
 // UpkeepResult says what the upkeep found.
 type UpkeepResult struct {
-	Unconfirmed int `json:"unconfirmed"` // touches whose attempt died in the provider call
+	Unconfirmed int `json:"unconfirmed"`     // touches whose attempt died in the provider call
+	Hours       int `json:"hours,omitempty"` // whose sums were made anew
 }
 
 // abandonedAfter is the real time after which a touch that is still "sending"
 // belongs to an attempt that died: longer than any delivery activity may run.
 const abandonedAfter = 10 * time.Minute
 
-// Round settles touches of dead attempts, makes next months' partitions and
-// rebuilds the response counts.
+// Round settles touches of dead attempts, makes next months' partitions, rebuilds
+// the response counts, brings the hourly sums up to date and keeps the sums of the
+// periods that people look at.
 func (u *Upkeep) Round(ctx context.Context, in UpkeepInput) (UpkeepResult, error) {
 	defer alive(ctx)()
 	if err := u.Partitions.EnsurePartitions(ctx, in.Now, in.Now.AddDate(0, 3, 0)); err != nil {
@@ -47,7 +58,19 @@ func (u *Upkeep) Round(ctx context.Context, in UpkeepInput) (UpkeepResult, error
 	if err != nil {
 		return UpkeepResult{}, fail(err)
 	}
-	return UpkeepResult{Unconfirmed: len(expired)}, fail(u.Evidence.RefreshEvidence(ctx, in.Now, u.Window))
+	if err := u.Evidence.RefreshEvidence(ctx, in.Now, u.Window); err != nil {
+		return UpkeepResult{}, fail(err)
+	}
+	rolled, err := u.Figures.RollUp(ctx, measure.Rollup{Now: in.Now, Attribution: u.Window, Currency: u.Currency})
+	if err != nil {
+		return UpkeepResult{}, fail(err)
+	}
+	for _, period := range measure.OverviewPeriods { // so that nobody waits for them
+		if _, err := u.Figures.KPIs(ctx, measure.KPIQuery{From: in.Now.Add(-period), To: in.Now}); err != nil {
+			return UpkeepResult{}, fail(err)
+		}
+	}
+	return UpkeepResult{Unconfirmed: len(expired), Hours: rolled.Hours}, nil
 }
 
 // Erasure forgets a customer.

@@ -31,10 +31,19 @@ func readContent(m lifecycle.Message) *content {
 		{name: "HTML", text: c.markup.visible.String()}, {name: "hidden HTML", text: c.markup.hidden.String()}, {name: "text", text: m.Text},
 	} {
 		p.text = plain(p.text)
-		p.tokens = tokenize(p.text)
+		p.tokens = tokenize(withoutLink(p.text, m.UnsubscribeURL))
 		c.parts = append(c.parts, p)
 	}
 	return c
+}
+
+// withoutLink blanks the message's own unsubscribe link, whose signature may by
+// chance read like an amount. Any other address stays: it may make a claim.
+func withoutLink(text, link string) string {
+	if link == "" {
+		return text
+	}
+	return strings.ReplaceAll(text, link, strings.Repeat(" ", len(link)))
 }
 
 func (c *content) part(name string) part {

@@ -218,3 +218,23 @@ func BenchmarkJudge(b *testing.B) {
 		}
 	})
 }
+
+// The signature of the unsubscribe link is no claim, whatever it spells; the same
+// letters in any other link are.
+func TestUnsubscribeTokenIsNoClaim(t *testing.T) {
+	t.Parallel()
+	p, b := DefaultPolicy(), brand.Example()
+	judge := func(link string) lifecycle.Verdict {
+		touch := good()
+		touch.Message.UnsubscribeURL = "https://shop.example/u/-9BRl-50USD"
+		touch.Message.HTML = strings.ReplaceAll(touch.Message.HTML, "https://shop.example/u/abc123", touch.Message.UnsubscribeURL)
+		touch.Message.Text = strings.ReplaceAll(touch.Message.Text, "https://shop.example/u/abc123", touch.Message.UnsubscribeURL) + link
+		return Judge(touch, p, b)
+	}
+	if v := judge(""); v.Outcome != lifecycle.Allow {
+		t.Errorf("%+v", v)
+	}
+	if v := judge(" https://shop.example/get-50USD-now"); v.Outcome != lifecycle.Block {
+		t.Errorf("a claim in another link: %+v", v)
+	}
+}

@@ -70,8 +70,8 @@ type Touch struct {
 	// Approved: a person approved this very touch; findings that only ask for a
 	// person are kept as notes.
 	Approved bool
-	// ContentJudged: this very rendered message passed the content rules at the
-	// stage before; they are skipped, except those that depend on the instant.
+	// ContentJudged: this very message, but for the unsubscribe link, passed the
+	// content rules before; they are skipped, except those that depend on the instant.
 	ContentJudged bool
 
 	content *content // Message read once, by Judge

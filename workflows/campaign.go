@@ -277,7 +277,7 @@ func (c *campaign) page(ctx workflow.Context, now time.Time) error {
 	if c.in.PerMinute > 0 {
 		limit = min(limit, c.in.PerMinute)
 	}
-	result, err := sendPage(ctx, activities.PageInput{Campaign: c.in.Name, Now: now, Limit: limit}, fmt.Sprintf("page %d", c.state.Pages+1))
+	result, err := sendPage(ctx, activities.PageInput{Campaign: c.in.Name, Now: now, Limit: limit, Pending: c.state.Pending}, fmt.Sprintf("page %d", c.state.Pages+1))
 	if err != nil {
 		return err
 	}

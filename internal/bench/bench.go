@@ -16,7 +16,7 @@ import (
 )
 
 // Parts are the names of what can be measured, in the order they run.
-var Parts = []string{"journeys", "broadcast", "import", "reserve", "console"}
+var Parts = []string{"journeys", "broadcast", "import", "reserve", "kpi", "console"}
 
 // Options say what to measure. The sizes have defaults for a run of less than
 // ten minutes on two cores.
@@ -25,22 +25,25 @@ type Options struct {
 	Box       onebox.Options // made ephemeral; Brand and Policy must be set
 	Scratch   string         // folder for generated files
 	Rounds    int            // of ours and of the baseline each; the median counts
-	Period    time.Duration  // length of a measured round of journeys
+	Journeys  int            // of a round
 	InFlight  int            // journeys at once
 	Customers int            // of the broadcast
 	Events    int            // of the import
 	Touches   int            // in the ledger while reserving
+	Year      Year           // of which key figures are read
 	Out       io.Writer      // progress for people
 }
 
 // Defaults are the sizes the figures in the documentation were measured with.
 func Defaults() Options {
-	return Options{Rounds: 3, Period: 12 * time.Second, InFlight: 200, Customers: 100_000, Events: 1_000_000, Touches: 2_000_000}
+	return Options{Rounds: 3, Journeys: 600, InFlight: 200, Customers: 100_000, Events: 1_000_000, Touches: 2_000_000,
+		Year: Year{Customers: 100_000, Touches: 5_000_000, Events: 10_000_000, Start: noon.AddDate(-1, 0, 0).Truncate(24 * time.Hour)}}
 }
 
 // Quick are sizes for less than two minutes: shapes rather than figures.
 func Quick() Options {
-	return Options{Rounds: 1, Period: 8 * time.Second, InFlight: 200, Customers: 10_000, Events: 100_000, Touches: 100_000}
+	return Options{Rounds: 1, Journeys: 200, InFlight: 100, Customers: 10_000, Events: 100_000, Touches: 100_000,
+		Year: Year{Customers: 5_000, Touches: 200_000, Events: 400_000, Start: noon.AddDate(-1, 0, 0).Truncate(24 * time.Hour)}}
 }
 
 // Line is one measurement: ours beside the baseline.
@@ -84,7 +87,7 @@ func Run(ctx context.Context, o Options) (Results, error) {
 	began := time.Now()
 	for _, part := range r.Parts {
 		measure := map[string]func(context.Context) error{
-			"journeys": r.journeys, "broadcast": r.broadcast, "import": r.imports, "reserve": r.reserve, "console": r.console,
+			"journeys": r.journeys, "broadcast": r.broadcast, "import": r.imports, "reserve": r.reserve, "kpi": r.kpis, "console": r.console,
 		}[part]
 		if measure == nil {
 			return *r.results, lifecycle.Errorf(lifecycle.Invalid, "there is no part %q: use some of %v", part, Parts)

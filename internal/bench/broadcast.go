@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"touchstone/internal/control"
@@ -158,7 +159,8 @@ func (s *stage) campaign(ctx context.Context) (perSecond float64, spent used, er
 			sent = now
 		case time.Since(looked) > time.Minute:
 			state, err := s.plane.CampaignProgress(ctx, broadcastName)
-			return 0, spent, errors.Join(err, fmt.Errorf("the campaign stands still at %d of %d: %+v", sent, s.Customers, state))
+			left, leftErr := s.left(ctx)
+			return 0, spent, errors.Join(err, leftErr, fmt.Errorf("the campaign stands still at %d of %d: %+v\n%s", sent, s.Customers, state, left))
 		}
 	}
 	took := time.Since(began)
@@ -167,6 +169,24 @@ func (s *stage) campaign(ctx context.Context) (perSecond float64, spent used, er
 	}
 	after, err := processorTime(s.box.Stack)
 	return float64(sent) / took.Seconds(), after.since(before), err
+}
+
+// left says what became of the touches that were not accepted.
+func (s *stage) left(ctx context.Context) (text string, err error) {
+	err = onConnection(ctx, s.box.Stack.DatabaseURL, func(c *pgx.Conn) error {
+		rows, err := c.Query(ctx, `select state, reason, count(*) from touches where state <> 'accepted' group by 1, 2 order by 3 desc limit 20`)
+		if err != nil {
+			return err
+		}
+		var state, reason string
+		var n int
+		_, err = pgx.ForEachRow(rows, []any{&state, &reason, &n}, func() error {
+			text += fmt.Sprintf("%d are %s: %s\n", n, state, reason)
+			return nil
+		})
+		return err
+	})
+	return text, err
 }
 
 // finished waits until the campaign has settled its last page.

@@ -50,7 +50,7 @@ const calm = 4
 // journeys measures journeys per second and processor time per journey against
 // the minimal workflow, then what one touch costs the engine, and latencies.
 func (r *run) journeys(ctx context.Context) (err error) {
-	r.say("journeys: rounds of %s, %d in flight", r.Period, r.InFlight)
+	r.say("journeys: rounds of %d, %d in flight", r.Journeys, r.InFlight)
 	r.Box.Config.GlobalHoldout = 0
 	s, err := r.open(ctx, journeyCustomers, minutes)
 	if err != nil {
@@ -72,11 +72,11 @@ func (r *run) journeys(ctx context.Context) (err error) {
 	minimal := base.loop(s.box.Temporal)
 	var a, b []sample
 	for round := range r.Rounds {
-		x, err := s.closed(ctx, ours, r.InFlight, r.Period)
+		x, err := s.closed(ctx, ours, r.InFlight, r.Journeys)
 		if err != nil {
 			return fmt.Errorf("ours: %w", err)
 		}
-		y, err := s.closed(ctx, minimal, r.InFlight, r.Period)
+		y, err := s.closed(ctx, minimal, r.InFlight, r.Journeys)
 		if err != nil {
 			return fmt.Errorf("minimal workflow: %w", err)
 		}

@@ -23,67 +23,52 @@ type sample struct {
 }
 
 const (
-	warmUp    = 3 * time.Second
 	lookEvery = 50 * time.Millisecond
-	drainTime = 2 * time.Minute
+	drainTime = 5 * time.Minute
 )
 
-// closed keeps inFlight of them under way: it warms up, measures for a period,
-// and lets what is under way finish.
-func (s *stage) closed(ctx context.Context, l loop, inFlight int, period time.Duration) (sample, error) {
+// closed keeps inFlight of them under way until count are done, and measures all
+// of it: journeys move in waves, and a period that ended within one would count
+// work without its result.
+func (s *stage) closed(ctx context.Context, l loop, inFlight, count int) (sample, error) {
 	base, err := l.done(ctx)
 	if err != nil {
-		return sample{}, err
-	}
-	started, done := 0, 0
-	refill := func() error {
-		n, err := l.done(ctx)
-		if err != nil {
-			return err
-		}
-		done = n - base
-		if free := inFlight - (started - done); free > 0 {
-			started += free
-			return l.start(ctx, free)
-		}
-		return nil
-	}
-	hold := func(d time.Duration) error {
-		for until := time.Now().Add(d); time.Now().Before(until); {
-			if err := refill(); err != nil {
-				return err
-			}
-			if err := pause(ctx, lookEvery); err != nil {
-				return err
-			}
-		}
-		return refill()
-	}
-	if err := hold(warmUp); err != nil {
 		return sample{}, err
 	}
 	before, err := processorTime(s.box.Stack)
 	if err != nil {
 		return sample{}, err
 	}
-	from, began := done, time.Now()
-	if err := hold(period); err != nil {
-		return sample{}, err
+	began := time.Now()
+	for started, done := 0, 0; done < count; {
+		if free := min(inFlight-(started-done), count-started); free > 0 {
+			if err := l.start(ctx, free); err != nil {
+				return sample{}, err
+			}
+			started += free
+		}
+		if err := pause(ctx, lookEvery); err != nil {
+			return sample{}, err
+		}
+		n, err := l.done(ctx)
+		if err != nil {
+			return sample{}, err
+		}
+		done = n - base
+		if time.Since(began) > drainTime {
+			return sample{}, lifecycle.Errorf(lifecycle.Unavailable, "only %d of %d were done in %s", done, count, drainTime)
+		}
 	}
-	n, took := float64(done-from), time.Since(began)
+	n, took := float64(count), time.Since(began)
 	after, err := processorTime(s.box.Stack)
 	if err != nil {
 		return sample{}, err
 	}
-	if n == 0 {
-		return sample{}, lifecycle.Errorf(lifecycle.Unavailable, "not one was done in %s", took.Round(time.Second))
-	}
 	spent := after.since(before)
-	result := sample{
+	return sample{
 		perSecond: n / took.Seconds(), server: milliseconds(spent.temporal) / n,
 		database: milliseconds(spent.postgres) / n, process: milliseconds(spent.process) / n,
-	}
-	return result, drain(ctx, l, base+started)
+	}, nil
 }
 
 // drain waits until as many are done as were started.

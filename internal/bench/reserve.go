@@ -47,7 +47,7 @@ var seedPlanned = []string{
 // byHand is the least a reservation can be: one statement with the customer's
 // lock, the count over the index, and the update under the cap.
 const byHand = `with locked as materialized (select pg_advisory_xact_lock(hashtextextended($2::text, 0)))
-update touches t set state = 'reserved', reserved_at = $3 from locked
+update touches t set state = 'sending', reserved_at = $3, sending_at = $3 from locked
 where t.id = $1::uuid and t.state = 'planned' and 5 > (select count(*) from touches o
 	where o.customer_id = $2::uuid and o.reserved_at > $3::timestamptz - interval '7 days')`
 
@@ -78,16 +78,16 @@ func (r *run) reserve(ctx context.Context) (err error) {
 	}
 	defer pool.Close()
 	hand := func(ctx context.Context, t ledger.Reservation) error {
-		tag, err := pool.Exec(ctx, byHand, string(t.TouchID), string(t.CustomerID), t.At)
+		tag, err := pool.Exec(ctx, byHand, string(t.Touch.ID), string(t.Touch.CustomerID), t.At)
 		if err == nil && tag.RowsAffected() != 1 {
-			err = fmt.Errorf("touch %s was not reserved", t.TouchID)
+			err = fmt.Errorf("touch %s was not reserved", t.Touch.ID)
 		}
 		return err
 	}
 	ours := func(ctx context.Context, t ledger.Reservation) error {
 		answers, err := store.Reserve(ctx, []ledger.Reservation{t})
 		if err == nil && answers[0].Result != ledger.Granted {
-			err = fmt.Errorf("touch %s: %s", t.TouchID, answers[0].Result)
+			err = fmt.Errorf("touch %s: %s", t.Touch.ID, answers[0].Result)
 		}
 		return err
 	}
@@ -134,7 +134,7 @@ func (r *run) seed(ctx context.Context, c *pgx.Conn) error {
 // concern e-mail.
 func toReserve(ctx context.Context, url string) (asked []ledger.Reservation, err error) {
 	err = onConnection(ctx, url, func(c *pgx.Conn) error {
-		rows, err := c.Query(ctx, `select id::text, customer_id::text from touches where journey = 'reserve' order by id`)
+		rows, err := c.Query(ctx, `select id::text, key, run_id::text, customer_id::text from touches where journey = 'reserve' order by id`)
 		if err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func toReserve(ctx context.Context, url string) (asked []ledger.Reservation, err
 				{Cap: "email-weekly", Channel: lifecycle.Email, Since: noon.Add(-7 * 24 * time.Hour), Limit: 4},
 				{Cap: "total-weekly", Since: noon.Add(-7 * 24 * time.Hour), Limit: 5},
 			}}
-			return t, row.Scan(&t.TouchID, &t.CustomerID)
+			return t, row.Scan(&t.Touch.ID, &t.Touch.Key, &t.Touch.RunID, &t.Touch.CustomerID)
 		})
 		return err
 	})

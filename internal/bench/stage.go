@@ -69,11 +69,12 @@ func (s *stage) prepare(ctx context.Context, customers int, speed float64) error
 	return s.populate(ctx, customers)
 }
 
-// populate makes customers with one order each who agreed to e-mail.
+// populate makes customers with one order each who agreed to e-mail, of 676 first
+// names.
 func (s *stage) populate(ctx context.Context, n int) error {
 	for _, statement := range []string{
 		`insert into customers (id, external_id, email, first_name, country, time_zone, created_at)
-		select new_id(), 'b' || i, 'b' || i || '@example.com', 'Robin', 'GB', 'Europe/London', $2::timestamptz - interval '300 days'
+		select new_id(), 'b' || i, 'b' || i || '@example.com', 'Robin' || chr(97 + i % 26) || chr(97 + i / 26 % 26), 'GB', 'Europe/London', $2::timestamptz - interval '300 days'
 		from generate_series(1, $1::int) i`,
 		`insert into consents (customer_id, channel, state, at, source)
 		select id, 'email', 'granted', $2::timestamptz - interval '30 days', 'bench' from customers where $1::int > 0`,

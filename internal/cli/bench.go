@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/pprof"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +17,7 @@ type benchFlags struct {
 	parts                      []string
 	rounds, inFlight           int
 	customers, events, touches int
-	period                     time.Duration
+	journeys                   int
 	profile                    string
 }
 
@@ -29,8 +28,8 @@ func (a *app) bench() *cobra.Command {
 		Short: "Measure against minimal code in the same run and print the ratios",
 		Long: "Starts the engines, without keeping anything, and measures journeys against a hand-written minimal\n" +
 			"workflow, a broadcast against a bare loop over the provider's client, the import against COPY and\n" +
-			"the reservation of cap slots against one hand-written statement. Ours and the baseline take turns;\n" +
-			"medians count. Exits non-zero when a target is missed.",
+			"the reservation of cap slots against one hand-written statement, and key figures of a generated year\n" +
+			"from hourly sums against raw rows. Ours and the baseline take turns; medians count. Exits non-zero when a target is missed.",
 		Example: "  touchstone bench --quick\n  touchstone bench --part broadcast --customers 20000\n  touchstone bench --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -70,9 +69,9 @@ func (a *app) bench() *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.BoolVar(&f.quick, "quick", false, "less than two minutes: shapes rather than figures")
-	flags.StringSliceVar(&f.parts, "part", nil, "measure only these `parts`: journeys, broadcast, import, reserve, console")
+	flags.StringSliceVar(&f.parts, "part", nil, "measure only these `parts`: journeys, broadcast, import, reserve, kpi, console")
 	flags.IntVar(&f.rounds, "rounds", 0, "`rounds` of ours and of the baseline each")
-	flags.DurationVar(&f.period, "period", 0, "`length` of a measured round of journeys")
+	flags.IntVar(&f.journeys, "journeys", 0, "`number` of journeys of a round")
 	flags.IntVar(&f.inFlight, "in-flight", 0, "journeys at once")
 	flags.IntVar(&f.customers, "customers", 0, "`number` of customers of the broadcast")
 	flags.IntVar(&f.events, "events", 0, "`number` of events to import")
@@ -90,13 +89,10 @@ func (f benchFlags) options() bench.Options {
 	for _, size := range []struct {
 		given int
 		into  *int
-	}{{f.rounds, &o.Rounds}, {f.inFlight, &o.InFlight}, {f.customers, &o.Customers}, {f.events, &o.Events}, {f.touches, &o.Touches}} {
+	}{{f.rounds, &o.Rounds}, {f.journeys, &o.Journeys}, {f.inFlight, &o.InFlight}, {f.customers, &o.Customers}, {f.events, &o.Events}, {f.touches, &o.Touches}} {
 		if size.given > 0 {
 			*size.into = size.given
 		}
-	}
-	if f.period > 0 {
-		o.Period = f.period
 	}
 	return o
 }

@@ -23,6 +23,6 @@ func (a *app) commands() []group {
 			a.imports(), a.segments(), a.journeys(), a.campaigns(), a.reviews(), a.creatives(),
 			a.pause(), a.resume(), a.halt(), a.policies(), a.consents(), a.erase(), a.users(),
 		}},
-		{groupProve, []*cobra.Command{a.why(), a.report(), a.bench(), a.ledger(), a.audit()}},
+		{groupProve, []*cobra.Command{a.why(), a.report(), a.kpis(), a.bench(), a.ledger(), a.audit()}},
 	}
 }

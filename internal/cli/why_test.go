@@ -55,11 +55,9 @@ func (tm terminal) sent() (s *postgres.Store, delivered lifecycle.Touch) {
 	}
 	delivered = plan("nudge", lifecycle.TouchPlanned, lifecycle.Verdict{Outcome: lifecycle.Allow}, "")
 	plan("last", lifecycle.TouchBlocked, block, "consent-age: the consent is too old")
-	_, err = s.Reserve(ctx, []ledger.Reservation{{TouchID: delivered.ID, CustomerID: customer.ID, At: march, Content: "abc"}})
+	_, err = s.Reserve(ctx, []ledger.Reservation{{Touch: delivered, At: march}})
 	must(err)
-	_, err = s.MarkSending(ctx, []lifecycle.TouchID{delivered.ID}, march)
-	must(err)
-	must(s.Settle(ctx, []ledger.Settlement{{TouchID: delivered.ID, State: lifecycle.TouchAccepted, At: march, ProviderID: "sg-1"}}, nil))
+	must(s.Settle(ctx, []ledger.Settlement{{TouchID: delivered.ID, State: lifecycle.TouchAccepted, At: march, ProviderID: "sg-1"}}, nil, nil))
 	_, err = s.ApplyOutcomes(ctx, []ledger.Outcome{{Key: "o1", TouchID: delivered.ID, Kind: ledger.OutcomeDelivered, At: march.Add(time.Hour), Detail: "250 OK"}})
 	must(err)
 	return s, delivered

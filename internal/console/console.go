@@ -6,7 +6,6 @@ package console
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -34,9 +33,10 @@ type Acts interface {
 	CampaignProgress(ctx context.Context, name string) (workflows.CampaignState, error)
 }
 
-// KPIs reads the metrics of a catalogue.
+// KPIs reads the catalogue's metrics and the baselines that were measured.
 type KPIs interface {
 	KPIs(ctx context.Context, in measure.KPIQuery) ([]measure.Reading, error)
+	Baselines(ctx context.Context) (measure.Baselines, error)
 }
 
 // Config is what a Server is made of.
@@ -47,9 +47,7 @@ type Config struct {
 	Brand    *brand.Brand
 	Policy   *guardrails.Policy
 	Clock    clock.Clock
-	// Catalogue and KPIs fill the table of metrics; nil: those that a report has.
-	Catalogue []measure.KPI
-	KPIs      KPIs
+	KPIs     KPIs // nil: the store
 	// Programmes are the rollouts; nil: none is running.
 	Programmes Programmes
 	Log        *slog.Logger // nil: silent
@@ -80,8 +78,8 @@ func New(c Config) (*Server, error) {
 			return nil, fmt.Errorf("console: %s is not set", name)
 		}
 	}
-	if (c.KPIs == nil) != (c.Catalogue == nil) {
-		return nil, errors.New("console: KPIs and their Catalogue are set together")
+	if c.KPIs == nil {
+		c.KPIs = c.Store
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -1,11 +1,9 @@
 package console
 
 import (
-	"context"
 	"time"
 
 	"touchstone/internal/measure"
-	"touchstone/internal/report"
 )
 
 // light is where a metric stands against its goals: a word, never colour alone.
@@ -127,79 +125,4 @@ func valueOf(u measure.Unit, v float64, currency string) string {
 		return printer.Sprintf("%.0f", v)
 	}
 	return printer.Sprintf("%.2f", v)
-}
-
-// reportKPIs reads the metrics that a report has.
-type reportKPIs struct{ r *report.Report }
-
-// reportCatalogue describes them, with the goals of the measurement plan.
-func reportCatalogue(r *report.Report) []measure.KPI {
-	level := func(v float64) *float64 { return &v }
-	g := r.RpMT.Goals
-	share := func(id, title, group, definition string, better measure.Direction) measure.KPI {
-		return measure.KPI{ID: id, Title: title, Group: group, Definition: definition, Unit: measure.UnitShare, Better: better}
-	}
-	with := func(k measure.KPI, baseline, target float64) measure.KPI {
-		k.Baseline, k.Target = level(baseline), level(target)
-		return k
-	}
-	money := func(id, title, definition string) measure.KPI {
-		return measure.KPI{ID: id, Title: title, Group: "North star", Definition: definition, Unit: measure.UnitMoney, Better: measure.Higher,
-			Baseline: level(g.Baseline), Target: level(g.Target), Stretch: level(g.Stretch)}
-	}
-	return []measure.KPI{
-		money("rpmt_attributed", "RpMT, attributed", "Revenue credited to each order's last touch, per marketing touch."),
-		money("rpmt_incremental", "RpMT, incremental", "Revenue that the holdout says would not have come in otherwise, per marketing touch."),
-		share("conversion_treated", "Conversion, may be written to", "Conversion", "Customers with an order, of those who entered and may be written to.", measure.Higher),
-		share("conversion_held", "Conversion, held out", "Conversion", "Customers with an order, of those who entered and receive nothing.", measure.Higher),
-		with(share("open_rate", "E-mails opened by people", "Engagement", "Of delivered; machine opens are left out.", measure.Higher), 0.22, 0.286),
-		with(share("click_rate", "E-mails clicked by people", "Engagement", "Of delivered; machine clicks are left out.", measure.Higher), 0.03, 0.0405),
-		share("delivery_rate", "Delivered", "Deliverability", "Of touches sent.", measure.Higher),
-		share("bounce_rate", "Bounced", "Deliverability", "Of touches sent.", measure.Lower),
-		with(share("complaint_rate", "Complaints", "Deliverability", "Of delivered.", measure.Lower), 0.001, 0.0008),
-		share("review_in_time", "Reviews decided in time", "Operations", "Within the agreed time, of those decided or expired.", measure.Higher),
-		{ID: "review_time", Title: "Median review time", Group: "Operations", Definition: "From opening to a person's decision.", Unit: measure.UnitDuration, Better: measure.Lower, Target: level(300)},
-	}
-}
-
-// KPIs returns the readings of the report, whatever is asked.
-func (k reportKPIs) KPIs(context.Context, measure.KPIQuery) ([]measure.Reading, error) {
-	r := k.r
-	reading := func(id string, n, d float64, i measure.Interval, why string) measure.Reading {
-		out := measure.Reading{KPI: id, From: r.From, To: r.To, Numerator: n, Denominator: d, Status: measure.OK, Interval: i}
-		if why != "" {
-			out.Status, out.Why, out.Interval = measure.NotEnoughData, why, measure.Interval{}
-		}
-		return out
-	}
-	exact := func(v float64) measure.Interval { return measure.Interval{Estimate: v, Low: v, High: v} }
-	rate := func(id string, x report.Rate) measure.Reading {
-		why := ""
-		if x.Of == 0 {
-			why = "nothing to count yet"
-		}
-		return reading(id, float64(x.Hits), float64(x.Of), x.Rate, why)
-	}
-	side := func(id string, x report.Side) measure.Reading {
-		why := ""
-		if x.Customers == 0 {
-			why = "nobody yet"
-		}
-		return reading(id, float64(x.Buyers), float64(x.Customers), x.Conversion, why)
-	}
-	attributed := reading("rpmt_attributed", r.RpMT.Revenue.Major(), float64(r.RpMT.Touches), measure.Interval{}, "no touch was sent")
-	if r.RpMT.Attributed != nil {
-		attributed = reading("rpmt_attributed", r.RpMT.Revenue.Major(), float64(r.RpMT.Touches), exact(*r.RpMT.Attributed), "")
-	}
-	in := r.RpMT.Incremental
-	incremental := reading("rpmt_incremental", in.Revenue.Interval.Estimate, float64(r.RpMT.Treated.Touches), in.PerTouch.Interval, in.PerTouch.Why)
-	median := reading("review_time", 0, 0, exact(r.Reviews.MedianSeconds), "")
-	if r.Reviews.Approved+r.Reviews.Rejected == 0 {
-		median = reading("review_time", 0, 0, measure.Interval{}, "no review was decided")
-	}
-	return []measure.Reading{
-		attributed, incremental, side("conversion_treated", r.RpMT.Treated), side("conversion_held", r.RpMT.HeldOut),
-		rate("open_rate", r.Responses.Opened), rate("click_rate", r.Responses.Clicked), rate("delivery_rate", r.Responses.Delivered),
-		rate("bounce_rate", r.Responses.Bounced), rate("complaint_rate", r.Responses.Complained), rate("review_in_time", r.Reviews.InTime), median,
-	}, nil
 }

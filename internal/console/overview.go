@@ -47,12 +47,11 @@ func periodOf(c *call) (period, error) {
 
 // overview is everything on the first page, computed together from one instant.
 type overview struct {
-	Report  *report.Report
-	Goals   scale
-	Rates   chart // RpMT by week
-	Sides   chart // revenue per customer, treated and held out
-	Groups  []kpiGroup
-	NoTrend bool // less than two weeks
+	Report *report.Report
+	Goals  scale
+	Rates  chart // RpMT by week
+	Sides  chart // revenue per customer, treated and held out
+	Groups []kpiGroup
 }
 
 // overviewView is the page.
@@ -86,17 +85,17 @@ func (s *Server) overview(ctx context.Context, length time.Duration) (overview, 
 	if err != nil {
 		return overview{}, err
 	}
-	catalogue, source := s.Catalogue, s.KPIs
-	if source == nil { // until a catalogue is given: the metrics that a report has
-		catalogue, source = reportCatalogue(r), reportKPIs{r}
+	baselines, err := s.KPIs.Baselines(ctx)
+	if err != nil {
+		return overview{}, err
 	}
-	readings, err := source.KPIs(ctx, measure.KPIQuery{From: from, To: to})
+	readings, err := s.KPIs.KPIs(ctx, measure.KPIQuery{From: from, To: to})
 	if err != nil {
 		return overview{}, err
 	}
 	return overview{
 		Report: r, Goals: scaleOf(r), Rates: rateChart(r), Sides: sideChart(weeks, from, s.Brand.Currency),
-		Groups: groupKPIs(catalogue, readings, s.Brand.Currency), NoTrend: len(r.Weeks) < 2,
+		Groups: groupKPIs(baselines.Catalogue(), readings, s.Brand.Currency),
 	}, nil
 }
 

@@ -37,37 +37,38 @@ func TestOverview(t *testing.T) {
 	a := b.settled("/")
 	// 2.60 USD after four touches: 0.65 per touch, above the target of 0.61.
 	a.says("Attributed 0.65", "at or above the target of 0.61", "not enough data: 0 held-out customers, 30 needed", "Marketing touches 4", "Attributed revenue 2.60 USD")
-	a.says("RpMT, attributed", "0.65 USD", "on target", "Delivered", "100.0%", "4 of 4", "51.0% to 100.0%", "Counted")
+	for _, k := range measure.Catalogue() {
+		a.says(k.Title)
+	}
+	a.says("Counted")
 	a.lacks("Stop everything")
 	b.settled("/?period=7d").says("7 days")
 	b.get("/?period=99y").is(http.StatusBadRequest).says("choose one that the page offers")
 	h.as(access.Marketer).settled("/").says("Stop everything")
 }
 
-// catalogue is a source of metrics of its own.
-type catalogue struct{ asked measure.KPIQuery }
+// readings are a source of metrics of its own.
+type readings struct{ asked measure.KPIQuery }
 
-func (c *catalogue) KPIs(_ context.Context, in measure.KPIQuery) ([]measure.Reading, error) {
-	c.asked = in
+func (r *readings) KPIs(_ context.Context, in measure.KPIQuery) ([]measure.Reading, error) {
+	r.asked = in
 	return []measure.Reading{
-		{KPI: "clv", Status: measure.OK, Interval: measure.Interval{Estimate: 640, Low: 600, High: 720, Level: 0.95}},
-		{KPI: "churn", Status: measure.NotEnoughData, Why: "12 customers, 100 needed"},
+		{KPI: "rpmt", Status: measure.OK, Interval: measure.Interval{Estimate: 0.58, Low: 0.5, High: 0.66, Level: 0.95}},
+		{KPI: "email_open_rate", Numerator: 30, Denominator: 100, Status: measure.OK, Interval: measure.Interval{Estimate: 0.3, Low: 0.29, High: 0.31}},
+		{KPI: "email_click_rate", Status: measure.NotEnoughData, Why: "12 delivered, 100 needed"},
 	}, nil
 }
 
-func TestOverviewOfACatalogue(t *testing.T) {
+func (r *readings) Baselines(context.Context) (measure.Baselines, error) {
+	return measure.Baselines{Levels: map[string]measure.Reading{"email_open_rate": {Interval: measure.Interval{Estimate: 0.123}}}}, nil
+}
+
+func TestOverviewOfReadings(t *testing.T) {
 	t.Parallel()
-	baseline, target := 500.0, 700.0
-	source := &catalogue{}
-	h := setup(t, func(c *Config) {
-		c.KPIs, c.Catalogue = source, []measure.KPI{
-			{ID: "clv", Title: "Customer lifetime value", Group: "Conversion & revenue", Unit: measure.UnitMoney, Better: measure.Higher, Baseline: &baseline, Target: &target},
-			{ID: "churn", Title: "Churn", Group: "Retention", Unit: measure.UnitShare, Better: measure.Lower, Target: &baseline},
-			{ID: "forgotten", Title: "Forgotten", Group: "Retention", Unit: measure.UnitShare},
-		}
-	})
-	h.as(access.Viewer).settled("/?period=28d").says("Conversion & revenue Customer lifetime value", "640.00 USD", "600.00 USD to 720.00 USD", "500.00 USD 700.00 USD ◆ short of target not certain",
-		"not enough data 12 customers, 100 needed", "Forgotten", "not measured")
+	source := &readings{}
+	h := setup(t, func(c *Config) { c.KPIs = source })
+	h.as(access.Viewer).settled("/?period=28d").says("0.58 USD", "0.50 USD to 0.66 USD", "0.45 USD 0.61 USD ◆ short of target not certain",
+		"30.0% 30 of 100", "12.3% 28.6% ▲ on target", "not enough data 12 delivered, 100 needed", "not measured")
 	if got := source.asked.To.Sub(source.asked.From); got != 28*24*time.Hour {
 		t.Errorf("asked for %s", got)
 	}

@@ -34,6 +34,7 @@ const cacheLimit = 2048
 type compiled struct {
 	fields                         []string
 	subject, preheader, text, html *liquid.Template
+	prints                         *prints // nil when it cannot be reprinted
 }
 
 // NewRenderer returns an empty renderer.
@@ -135,7 +136,23 @@ func (r *Renderer) Render(c lifecycle.Creative, data Fields) (lifecycle.Parts, e
 		}
 	}
 
-	var out lifecycle.Parts
+	link, _ := values[variable(FieldUnsubscribeURL)].(string)
+	if tpl.prints == nil || link == "" {
+		return tpl.fill(c.Channel, values)
+	}
+	words := string(c.Channel) + tpl.words(values)
+	if out, ok := tpl.prints.get(words, link); ok {
+		return out, nil
+	}
+	out, err := tpl.fill(c.Channel, values)
+	if err == nil {
+		tpl.prints.put(words, link, out)
+	}
+	return out, err
+}
+
+// fill renders all parts.
+func (tpl *compiled) fill(channel lifecycle.Channel, values map[string]any) (out lifecycle.Parts, err error) {
 	if out.Subject, err = fill(tpl.subject, values); err != nil {
 		return lifecycle.Parts{}, err
 	}
@@ -146,7 +163,7 @@ func (r *Renderer) Render(c lifecycle.Creative, data Fields) (lifecycle.Parts, e
 		return lifecycle.Parts{}, err
 	}
 	out.Subject, out.Preheader = singleLine(out.Subject), singleLine(out.Preheader)
-	if c.Channel == lifecycle.Email && out.Subject == "" {
+	if channel == lifecycle.Email && out.Subject == "" {
 		return lifecycle.Parts{}, lifecycle.Errorf(lifecycle.Invalid, "subject renders to nothing: write a subject that does not depend on a merge field alone")
 	}
 	if out.Subject != "" {
@@ -173,6 +190,9 @@ func (r *Renderer) compile(p lifecycle.Parts) (*compiled, error) {
 		return nil, err
 	}
 	c = &compiled{fields: fields}
+	if reprintable(p) {
+		c.prints = &prints{}
+	}
 	for _, part := range partsOf(p) {
 		if part.source == "" {
 			continue

@@ -28,13 +28,14 @@ type CapWindow struct {
 	Limit   int               `json:"limit"`
 }
 
-// Reservation asks for a touch's place in the ledger and its cap slots.
+// Reservation asks for a touch's place in the ledger, its cap slots, and leave
+// to send it.
 type Reservation struct {
-	TouchID    lifecycle.TouchID
-	CustomerID lifecycle.CustomerID
-	At         time.Time
-	Caps       []CapWindow // empty for transactional touches
-	Content    string      // content hash that will be sent
+	Touch   lifecycle.Touch // stored as planned first when it is not there yet
+	Group   string          // response group of the customer, of a touch that is not there yet
+	At      time.Time
+	Caps    []CapWindow // empty for transactional touches
+	Records []Record    // of the decision, appended when it is Granted or CapFull
 }
 
 // ReservationResult says how a reservation ended.
@@ -42,13 +43,11 @@ type ReservationResult string
 
 // Reservation results.
 const (
-	// Granted: the touch is reserved; mark it sending, then call the provider.
+	// Granted: the touch is reserved and marked as being sent: call the provider,
+	// once.
 	Granted ReservationResult = "granted"
 	// CapFull: another touch took the last slot; Reserved.Cap says of which cap.
 	CapFull ReservationResult = "cap_full"
-	// AlreadyReserved: an earlier attempt reserved it and crashed before the
-	// call; treat as Granted.
-	AlreadyReserved ReservationResult = "already_reserved"
 	// InFlight: an earlier attempt may have called the provider. Never call
 	// again: settle as unconfirmed.
 	InFlight ReservationResult = "in_flight"

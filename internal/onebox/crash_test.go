@@ -42,11 +42,10 @@ type point string
 // The points of a delivery, in its order.
 const (
 	beforeReserve   point = "before reserve"
-	afterReserve    point = "after reserve"
-	afterMarking    point = "after marking as sending"
+	afterReserve    point = "after reserve, before the provider call"
 	duringCall      point = "during the provider call"
 	afterAcceptance point = "after acceptance, before settling"
-	afterSettling   point = "after settling, before the run moves on"
+	afterSettling   point = "after settling"
 	afterFollowers  point = "after starting the journeys that follow"
 	afterEnrolling  point = "after enrolling, before the campaign knows"
 )
@@ -165,22 +164,18 @@ type dyingLedger struct {
 func (l dyingLedger) Reserve(ctx context.Context, batch []ledger.Reservation) ([]ledger.Reserved, error) {
 	var ids []lifecycle.TouchID
 	for _, r := range batch {
-		ids = append(ids, r.TouchID)
+		ids = append(ids, r.Touch.ID)
 	}
-	l.at(ctx, beforeReserve, ids...)
+	if l.At == beforeReserve && batch[0].Touch.Journey == l.Journey { // it may not be stored yet
+		l.die()
+	}
 	answers, err := l.Ledger.Reserve(ctx, batch)
 	l.at(ctx, afterReserve, ids...)
 	return answers, err
 }
 
-func (l dyingLedger) MarkSending(ctx context.Context, ids []lifecycle.TouchID, at time.Time) ([]lifecycle.TouchID, error) {
-	marked, err := l.Ledger.MarkSending(ctx, ids, at)
-	l.at(ctx, afterMarking, ids...)
-	return marked, err
-}
-
-func (l dyingLedger) Settle(ctx context.Context, batch []ledger.Settlement, records []ledger.Record) error {
-	err := l.Ledger.Settle(ctx, batch, records)
+func (l dyingLedger) Settle(ctx context.Context, batch []ledger.Settlement, moves []ledger.Progress, records []ledger.Record) error {
+	err := l.Ledger.Settle(ctx, batch, moves, records)
 	for _, s := range batch {
 		l.at(ctx, afterSettling, s.TouchID)
 	}

@@ -21,8 +21,7 @@ type aftermath struct {
 
 var aftermaths = []aftermath{
 	{beforeReserve, 1, lifecycle.TouchDelivered},
-	{afterReserve, 1, lifecycle.TouchDelivered},
-	{afterMarking, 0, lifecycle.TouchUnconfirmed}, // nobody knows that the call was not made
+	{afterReserve, 0, lifecycle.TouchUnconfirmed}, // nobody knows that the call was not made
 	{duringCall, 1, lifecycle.TouchDelivered},     // the webhook tells
 	{afterAcceptance, 1, lifecycle.TouchDelivered},
 	{afterSettling, 1, lifecycle.TouchDelivered},

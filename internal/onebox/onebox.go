@@ -32,7 +32,7 @@ import (
 
 // SettingClock is the settings key under which the business clock's scale is
 // kept, so that every process tells the same time.
-const SettingClock = "clock"
+const SettingClock = postgres.SettingClock
 
 // Options say what to start.
 type Options struct {

@@ -40,8 +40,8 @@ func appendRecords(ctx context.Context, q *dbsqlc.Queries, records []ledger.Reco
 	if len(records) == 0 {
 		return nil
 	}
-	rows := make([]dbsqlc.DecisionLog, len(records))
-	for i, r := range records {
+	var params dbsqlc.AppendDecisionsParams
+	for _, r := range records {
 		body := r.Body
 		if len(body) == 0 {
 			body = []byte("{}")
@@ -49,13 +49,14 @@ func appendRecords(ctx context.Context, q *dbsqlc.Queries, records []ledger.Reco
 		if !json.Valid(body) {
 			return lifecycle.Errorf(lifecycle.Invalid, "the body of a decision record of kind %q is not JSON", r.Kind)
 		}
-		rows[i] = dbsqlc.DecisionLog{At: instant(r.At), Kind: r.Kind, Actor: r.Actor, CustomerID: optional(r.CustomerID),
-			RunID: optional(r.RunID), TouchID: optional(r.TouchID), Subject: r.Subject, Body: string(body)}
+		params.Ats = append(params.Ats, instant(r.At))
+		params.Kinds = append(params.Kinds, r.Kind)
+		params.Actors = append(params.Actors, r.Actor)
+		params.Customers = append(params.Customers, string(r.CustomerID))
+		params.Runs = append(params.Runs, string(r.RunID))
+		params.Touches = append(params.Touches, string(r.TouchID))
+		params.Subjects = append(params.Subjects, r.Subject)
+		params.Bodies = append(params.Bodies, string(withoutNUL(body)))
 	}
-	encoded, err := batch(rows)
-	if err != nil {
-		return err
-	}
-	_, err = q.AppendDecisions(ctx, encoded)
-	return err
+	return q.AppendDecisions(ctx, params)
 }

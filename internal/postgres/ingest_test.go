@@ -281,10 +281,9 @@ func TestEraseCustomer(t *testing.T) {
 	b.must(err)
 	run, _, err := b.Enter(t.Context(), ledger.Entry{Journey: "cart", Version: 1, CustomerID: c, At: noon, Properties: map[string]any{"item": "Truss"}})
 	b.must(err)
-	sent, open, reserved := touch(run, "1"), touch(run, "2"), touch(run, "3")
-	b.plan(sent, open, reserved)
+	sent, open := touch(run, "1"), touch(run, "2")
+	b.plan(sent, open)
 	b.send(sent, noon)
-	b.reserve(reserved, noon)
 	_, err = b.ApplyOutcomes(t.Context(), []ledger.Outcome{{Key: "k", TouchID: sent.ID, Kind: ledger.OutcomeDelivered, At: noon, Detail: "for me@example.com"}})
 	b.must(err)
 	b.must(b.AppendDecisions(t.Context(), []ledger.Record{{At: noon, Kind: "k", Actor: "a", CustomerID: c}}))
@@ -302,8 +301,8 @@ func TestEraseCustomer(t *testing.T) {
 	if !p.Customer.ErasedAt.Equal(noon.Add(day)) || p.Consents[lifecycle.Email].State != lifecycle.ConsentWithdrawn || p.Orders.Revenue.Amount != 500 {
 		t.Errorf("%+v", p)
 	}
-	if a, r, s := b.state(open), b.state(reserved), b.state(sent); a != lifecycle.TouchSkipped || r != lifecycle.TouchSkipped || s != lifecycle.TouchDelivered {
-		t.Errorf("open %s, reserved %s, sent %s", a, r, s)
+	if a, s := b.state(open), b.state(sent); a != lifecycle.TouchSkipped || s != lifecycle.TouchDelivered {
+		t.Errorf("open %s, sent %s", a, s)
 	}
 	if n := query[int](b, "select count(*) from suppressions"); n != 1 {
 		t.Errorf("%d suppressions", n)

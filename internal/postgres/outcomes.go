@@ -83,7 +83,7 @@ func applyProviderEvents(ctx context.Context, q *dbsqlc.Queries, keys []string) 
 	if err != nil {
 		return err
 	}
-	if _, err := q.LockTouches(ctx, ids); err != nil {
+	if err := q.LockTouches(ctx, ids); err != nil {
 		return err
 	}
 	for _, apply := range []func(context.Context, []string) error{

@@ -39,9 +39,6 @@ func TestOutcomesInAnyOrder(t *testing.T) {
 		b.exec("delete from consents where customer_id = $1", string(touch.CustomerID))
 		b.exec("delete from suppressions")
 		b.reserve(touch, noon)
-		if _, err := b.MarkSending(t.Context(), []lifecycle.TouchID{touch.ID}, noon); err != nil {
-			rt.Fatal(err)
-		}
 		return touch
 	}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -177,8 +174,6 @@ func TestOutcomeBeforeSettlement(t *testing.T) {
 	b := setup(t)
 	sent := b.planned(b.customers(1)[0], "1")
 	b.reserve(sent, noon)
-	_, err := b.MarkSending(t.Context(), []lifecycle.TouchID{sent.ID}, noon)
-	b.must(err)
 	for _, touch := range []lifecycle.TouchID{"", "somebody else's", lifecycle.TouchID(id())} {
 		n, err := b.ApplyOutcomes(t.Context(), []ledger.Outcome{{Key: "k" + string(touch), TouchID: touch, Provider: "p-" + string(sent.ID), Kind: ledger.OutcomeDelivered, At: noon.Add(time.Minute)}})
 		if err != nil || n != 0 {
@@ -210,11 +205,7 @@ func TestExpireSending(t *testing.T) {
 	customers := b.customers(2)
 	crashed, working := b.planned(customers[0], "1"), b.planned(customers[1], "1")
 	b.reserve(crashed, noon)
-	b.reserve(working, noon)
-	for i, touch := range []lifecycle.Touch{crashed, working} {
-		_, err := b.MarkSending(t.Context(), []lifecycle.TouchID{touch.ID}, noon.Add(time.Duration(i)*time.Hour))
-		b.must(err)
-	}
+	b.reserve(working, noon.Add(time.Hour))
 	ids, err := b.ExpireSending(t.Context(), noon.Add(time.Minute), noon.Add(2*time.Hour))
 	if err != nil || len(ids) != 1 || ids[0] != crashed.ID {
 		t.Fatal(ids, err)
@@ -242,8 +233,8 @@ func TestSettleErrors(t *testing.T) {
 	sent := b.planned(b.customers(1)[0], "1")
 	b.send(sent, noon)
 	unknown := ledger.Settlement{TouchID: lifecycle.TouchID(id()), State: lifecycle.TouchAccepted, At: noon}
-	wantCode(t, b.Settle(t.Context(), []ledger.Settlement{unknown}, nil), lifecycle.NotFound)
-	wantCode(t, b.Settle(t.Context(), []ledger.Settlement{{TouchID: sent.ID, State: lifecycle.TouchSending, At: noon}}, nil), lifecycle.Invalid)
+	wantCode(t, b.Settle(t.Context(), []ledger.Settlement{unknown}, nil, nil), lifecycle.NotFound)
+	wantCode(t, b.Settle(t.Context(), []ledger.Settlement{{TouchID: sent.ID, State: lifecycle.TouchSending, At: noon}}, nil, nil), lifecycle.Invalid)
 	b.settle(sent, lifecycle.TouchRefused, noon) // too late: ignored
 	b.settle(sent, lifecycle.TouchPlanned, noon)
 	if s := b.state(sent); s != lifecycle.TouchAccepted {

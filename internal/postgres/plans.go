@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/postgres/dbsqlc"
@@ -14,8 +12,7 @@ import (
 // SavePlans stores what preparing came to, in one transaction: touches by key
 // with their history, the progress of their runs, then the records. A touch that
 // is being sent or further, or closed, stays as it is; one that is still being
-// planned is updated and keeps its id; a reserved one only gives its slot back,
-// when it is deferred, blocked or skipped. A plan without a touch key only moves its
+// planned is updated and keeps its id. A plan without a touch key only moves its
 // run. Decision and Verdict reach the decision log through the records.
 func (s *Store) SavePlans(ctx context.Context, plans []ledger.Plan, records []ledger.Record) error {
 	var rows []dbsqlc.Touch
@@ -32,7 +29,7 @@ func (s *Store) SavePlans(ctx context.Context, plans []ledger.Plan, records []le
 			return lifecycle.Errorf(lifecycle.Invalid, "touch %s is planned twice in one batch", p.Touch.Key)
 		}
 		seen[p.Touch.Key] = true
-		row, err := touchRow(p)
+		row, err := plannedRow(p)
 		if err != nil {
 			return err
 		}
@@ -48,15 +45,15 @@ func (s *Store) SavePlans(ctx context.Context, plans []ledger.Plan, records []le
 	if err := s.ensureFor(ctx, records); err != nil {
 		return err
 	}
-	return s.transaction(ctx, "save plans", func(q *dbsqlc.Queries, _ pgx.Tx) error {
+	return s.pipelined(ctx, "save plans", func(q *dbsqlc.Queries, p *pipeline) error {
 		if len(rows) > 0 {
-			if _, err := q.SaveTouches(ctx, dbsqlc.SaveTouchesParams{Batch: encoded, Keys: keys, Ats: ats}); err != nil {
+			if err := q.SaveTouches(ctx, dbsqlc.SaveTouchesParams{Batch: encoded, Keys: keys, Ats: ats}); err != nil {
 				return err
 			}
 		}
-		if err := moveRuns(ctx, q, moves); err != nil {
+		if err := moveRuns(ctx, q, p, moves); err != nil {
 			return err
 		}
 		return appendRecords(ctx, q, records)
-	})
+	}, nil)
 }

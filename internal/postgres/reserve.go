@@ -1,51 +1,56 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/postgres/dbsqlc"
 )
 
-// Reserve gives each touch its place in the ledger and its cap slots, in one
-// transaction that excludes every other reservation for the same customers:
-// whatever runs at the same time, no cap is exceeded. Results come in the order
-// asked. Two touches of one customer in a batch, or a touch of another customer
-// than said, are Invalid; an unknown touch is NotFound; then nothing is reserved.
+// Reserve gives each touch its place in the ledger and its cap slots and marks it
+// as being sent, in one transaction that excludes every other reservation for the
+// same customers: whatever runs at the same time, no cap is exceeded, and only one
+// caller is granted a touch. The answer is committed before it is returned.
+// Results come in the order asked. Two touches of one customer in a batch, or a
+// touch of another customer than said, are Invalid; then nothing is reserved.
 func (s *Store) Reserve(ctx context.Context, asked []ledger.Reservation) ([]ledger.Reserved, error) {
 	if len(asked) == 0 {
 		return nil, nil
 	}
-	touches, customers := make([]lifecycle.TouchID, len(asked)), make([]lifecycle.CustomerID, len(asked))
+	customers := make([]lifecycle.CustomerID, len(asked))
 	ats := make([]time.Time, len(asked))
 	seen := map[lifecycle.CustomerID]bool{}
 	for i, r := range asked {
-		if seen[r.CustomerID] {
-			return nil, lifecycle.Errorf(lifecycle.Invalid, "customer %s has two touches in one reservation: reserve them one after the other", r.CustomerID)
+		if seen[r.Touch.CustomerID] {
+			return nil, lifecycle.Errorf(lifecycle.Invalid, "customer %s has two touches in one reservation: reserve them one after the other", r.Touch.CustomerID)
 		}
-		seen[r.CustomerID] = true
-		touches[i], customers[i], ats[i] = r.TouchID, r.CustomerID, r.At
+		seen[r.Touch.CustomerID] = true
+		customers[i], ats[i] = r.Touch.CustomerID, r.At
+		if err := s.ensureFor(ctx, r.Records); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.ensure(ctx, historyTable, ats...); err != nil {
 		return nil, err
 	}
 	var results []ledger.Reserved
-	err := s.transaction(ctx, "reserve touches", func(q *dbsqlc.Queries, _ pgx.Tx) error {
-		if err := lock(ctx, q, "customer", customers...); err != nil {
-			return err
-		}
-		standing, err := lockTouches(ctx, q, touches)
+	err := s.pipelined(ctx, "reserve touches", func(q *dbsqlc.Queries, _ *pipeline) error {
+		return lock(ctx, q, "customer", customers...)
+	}, func(q *dbsqlc.Queries) error {
+		standing, err := q.LockStanding(ctx, inOrder(asked))
 		if err != nil {
 			return err
 		}
-		results, err = reserveLocked(ctx, q, asked, standing)
-		return err
+		if results, err = reserveLocked(ctx, q, asked, standing); err != nil {
+			return err
+		}
+		return appendRecords(ctx, q, decided(asked, results))
 	})
 	if err != nil {
 		return nil, err
@@ -53,22 +58,44 @@ func (s *Store) Reserve(ctx context.Context, asked []ledger.Reservation) ([]ledg
 	return results, nil
 }
 
-func reserveLocked(ctx context.Context, q *dbsqlc.Queries, asked []ledger.Reservation,
-	standing map[lifecycle.TouchID]dbsqlc.LockTouchesRow) ([]ledger.Reserved, error) {
+// inOrder are the ids of the touches in the order in which everybody locks them.
+func inOrder(asked []ledger.Reservation) []string {
+	sorted := slices.SortedFunc(slices.Values(asked), func(a, b ledger.Reservation) int {
+		return cmp.Or(cmp.Compare(a.Touch.CustomerID, b.Touch.CustomerID), cmp.Compare(a.Touch.ID, b.Touch.ID))
+	})
+	ids := make([]string, len(sorted))
+	for i, r := range sorted {
+		ids[i] = string(r.Touch.ID)
+	}
+	return ids
+}
+
+// decided are the records of the touches that were granted or lost their slot.
+func decided(asked []ledger.Reservation, results []ledger.Reserved) []ledger.Record {
+	var records []ledger.Record
+	for i, r := range results {
+		if r.Result == ledger.Granted || r.Result == ledger.CapFull {
+			records = append(records, asked[i].Records...)
+		}
+	}
+	return records
+}
+
+func reserveLocked(ctx context.Context, q *dbsqlc.Queries, asked []ledger.Reservation, standing []dbsqlc.LockStandingRow) ([]ledger.Reserved, error) {
+	known := make(map[lifecycle.TouchID]dbsqlc.LockStandingRow, len(standing))
+	for _, row := range standing {
+		known[lifecycle.TouchID(row.ID)] = row
+	}
 	results := make([]ledger.Reserved, len(asked))
 	var params dbsqlc.ReserveTouchesParams
 	for i, r := range asked {
-		row := standing[r.TouchID]
-		if row.CustomerID != string(r.CustomerID) {
-			return nil, lifecycle.Errorf(lifecycle.Invalid, "touch %s belongs to another customer than %s", r.TouchID, r.CustomerID)
+		row, stored := known[r.Touch.ID]
+		if stored && row.CustomerID != string(r.Touch.CustomerID) {
+			return nil, lifecycle.Errorf(lifecycle.Invalid, "touch %s belongs to another customer than %s", r.Touch.ID, r.Touch.CustomerID)
 		}
-		state := lifecycle.TouchState(row.State)
-		results[i] = ledger.Reserved{TouchID: r.TouchID, State: state}
-		switch state {
-		case lifecycle.TouchPlanned, lifecycle.TouchInReview, lifecycle.TouchDeferred:
-		case lifecycle.TouchReserved:
-			results[i].Result = ledger.AlreadyReserved
-			continue
+		results[i] = ledger.Reserved{TouchID: r.Touch.ID, State: lifecycle.TouchState(row.State)}
+		switch results[i].State {
+		case "", lifecycle.TouchPlanned, lifecycle.TouchInReview, lifecycle.TouchDeferred:
 		case lifecycle.TouchSending:
 			results[i].Result = ledger.InFlight
 			continue
@@ -76,7 +103,7 @@ func reserveLocked(ctx context.Context, q *dbsqlc.Queries, asked []ledger.Reserv
 			results[i].Result = ledger.Closed
 			continue
 		}
-		if err := addReservation(&params, r); err != nil {
+		if err := addReservation(&params, r, !stored); err != nil {
 			return nil, err
 		}
 	}
@@ -87,29 +114,35 @@ func reserveLocked(ctx context.Context, q *dbsqlc.Queries, asked []ledger.Reserv
 	if err != nil {
 		return nil, err
 	}
-	caps := make(map[string]string, len(rows))
+	answers := make(map[string]dbsqlc.ReserveTouchesRow, len(rows))
 	for _, row := range rows {
-		caps[row.ID] = row.Cap
+		answers[row.ID] = row
 	}
 	for i := range results {
 		if results[i].Result != "" {
 			continue
 		}
-		if full := caps[string(results[i].TouchID)]; full != "" {
-			results[i].Result, results[i].Cap = ledger.CapFull, full
-			continue
+		switch answer := answers[string(results[i].TouchID)]; {
+		case answer.Cap != "":
+			results[i].Result, results[i].Cap = ledger.CapFull, answer.Cap
+		case answer.Sending:
+			results[i].Result, results[i].State = ledger.Granted, lifecycle.TouchSending
+		default:
+			return nil, lifecycle.Errorf(lifecycle.Conflict, "the ledger has the key of touch %s under another id", results[i].TouchID)
 		}
-		results[i].Result, results[i].State = ledger.Granted, lifecycle.TouchReserved
 	}
 	return results, nil
 }
 
-func addReservation(params *dbsqlc.ReserveTouchesParams, r ledger.Reservation) error {
+// tagsSeparator joins a touch's tags on their way to the database.
+const tagsSeparator = "\x1f"
+
+func addReservation(params *dbsqlc.ReserveTouchesParams, r ledger.Reservation, fresh bool) error {
 	caps := slices.Clone(r.Caps)
 	for i := range caps {
 		caps[i].Since = instant(caps[i].Since)
 		if caps[i].Cap == "" {
-			return lifecycle.Errorf(lifecycle.Invalid, "a cap on touch %s has no name", r.TouchID)
+			return lifecycle.Errorf(lifecycle.Invalid, "a cap on touch %s has no name", r.Touch.ID)
 		}
 	}
 	if caps == nil {
@@ -117,15 +150,34 @@ func addReservation(params *dbsqlc.ReserveTouchesParams, r ledger.Reservation) e
 	}
 	recorded, err := json.Marshal(caps)
 	if err != nil {
-		return lifecycle.Errorf(lifecycle.Invalid, "encode the caps of touch %s: %w", r.TouchID, err)
+		return lifecycle.Errorf(lifecycle.Invalid, "encode the caps of touch %s: %w", r.Touch.ID, err)
 	}
-	params.Ids = append(params.Ids, string(r.TouchID))
-	params.Customers = append(params.Customers, string(r.CustomerID))
+	row := touchRow(r.Touch, r.Group, r.At)
+	params.Ids = append(params.Ids, row.ID)
+	params.Keys = append(params.Keys, row.Key)
+	params.Runs = append(params.Runs, row.RunID)
+	params.Customers = append(params.Customers, row.CustomerID)
+	params.Journeys = append(params.Journeys, row.Journey)
+	params.Versions = append(params.Versions, row.Version)
+	params.Campaigns = append(params.Campaigns, row.Campaign)
+	params.Steps = append(params.Steps, row.Step)
+	params.Agents = append(params.Agents, row.Agent)
+	params.Channels = append(params.Channels, row.Channel)
+	params.Classes = append(params.Classes, row.Class)
+	params.Tags = append(params.Tags, strings.Join(row.Tags, tagsSeparator))
+	params.Slots = append(params.Slots, row.Slot)
+	params.Creatives = append(params.Creatives, string(r.Touch.CreativeID))
+	params.Contents = append(params.Contents, row.ContentHash)
+	params.Offers = append(params.Offers, row.OfferID)
+	params.Planned = append(params.Planned, row.PlannedAt)
+	params.Costs = append(params.Costs, row.Cost)
+	params.Currencies = append(params.Currencies, row.Currency)
+	params.Groups = append(params.Groups, row.GroupKey)
 	params.Ats = append(params.Ats, instant(r.At))
-	params.Contents = append(params.Contents, r.Content)
 	params.Caps = append(params.Caps, string(recorded))
+	params.Fresh = append(params.Fresh, fresh)
 	for _, c := range caps {
-		params.CapTouches = append(params.CapTouches, string(r.TouchID))
+		params.CapTouches = append(params.CapTouches, row.ID)
 		params.CapNames = append(params.CapNames, c.Cap)
 		params.CapChannels = append(params.CapChannels, string(c.Channel))
 		params.CapTags = append(params.CapTags, c.Tag)
@@ -133,23 +185,4 @@ func addReservation(params *dbsqlc.ReserveTouchesParams, r ledger.Reservation) e
 		params.CapLimits = append(params.CapLimits, int32(c.Limit))
 	}
 	return nil
-}
-
-// lockTouches locks these touches and their customers' statistics until commit;
-// a touch that does not exist is NotFound.
-func lockTouches(ctx context.Context, q *dbsqlc.Queries, ids []lifecycle.TouchID) (map[lifecycle.TouchID]dbsqlc.LockTouchesRow, error) {
-	rows, err := q.LockTouches(ctx, texts(ids))
-	if err != nil {
-		return nil, err
-	}
-	standing := make(map[lifecycle.TouchID]dbsqlc.LockTouchesRow, len(rows))
-	for _, row := range rows {
-		standing[lifecycle.TouchID(row.ID)] = row
-	}
-	for _, id := range ids {
-		if _, found := standing[id]; !found {
-			return nil, lifecycle.Errorf(lifecycle.NotFound, "there is no touch %s in the ledger", id)
-		}
-	}
-	return standing, nil
 }

@@ -18,19 +18,8 @@ func TestReserveResults(t *testing.T) {
 	week := ledger.CapWindow{Cap: "weekly", Channel: lifecycle.Email, Since: noon.Add(-7 * day), Limit: 2}
 	first, second, third := b.planned(c, "1"), b.planned(c, "2"), b.planned(c, "3")
 
-	if r := b.reserve(first, noon, week); r.Result != ledger.Granted || r.State != lifecycle.TouchReserved {
+	if r := b.reserve(first, noon, week); r.Result != ledger.Granted || r.State != lifecycle.TouchSending {
 		t.Fatalf("first: %+v", r)
-	}
-	if r := b.reserve(first, noon.Add(time.Minute), week); r.Result != ledger.AlreadyReserved {
-		t.Fatalf("after a crash before the call: %+v", r)
-	}
-	moved, err := b.MarkSending(t.Context(), []lifecycle.TouchID{first.ID, first.ID}, noon.Add(time.Minute))
-	b.must(err)
-	if len(moved) != 1 || moved[0] != first.ID {
-		t.Fatalf("marked %v", moved)
-	}
-	if moved, err = b.MarkSending(t.Context(), []lifecycle.TouchID{first.ID}, noon.Add(time.Minute)); err != nil || len(moved) != 0 {
-		t.Fatalf("marked again: %v %v", moved, err)
 	}
 	if r := b.reserve(first, noon.Add(time.Hour), week); r.Result != ledger.InFlight {
 		t.Fatalf("after a crash in the call: %+v", r)
@@ -63,8 +52,6 @@ func TestReserveCountsOnlyWhatTheCapMeans(t *testing.T) {
 	b.send(sms, noon)
 	b.send(receipt, noon)
 	b.reserve(refused, noon)
-	_, err := b.MarkSending(t.Context(), []lifecycle.TouchID{refused.ID}, noon)
-	b.must(err)
 	b.settle(refused, lifecycle.TouchRefused, noon)
 	b.reserve(given, noon)
 	b.settle(given, lifecycle.TouchDeferred, noon)
@@ -89,7 +76,7 @@ func TestReserveCountsOnlyWhatTheCapMeans(t *testing.T) {
 			t.Errorf("%s: %+v, want %s", c.name, got, c.want)
 		}
 		if got.Result == ledger.Granted {
-			b.settle(next, lifecycle.TouchSkipped, noon.Add(time.Second)) // gives the slot back
+			b.settle(next, lifecycle.TouchDeferred, noon.Add(time.Second)) // gives the slot back
 		}
 	}
 	b.verified()
@@ -100,13 +87,16 @@ func TestReserveRefusesBadBatches(t *testing.T) {
 	b := setup(t)
 	customers := b.customers(2)
 	one, two := b.planned(customers[0], "1"), b.planned(customers[0], "2")
-	_, err := b.Reserve(t.Context(), []ledger.Reservation{{TouchID: one.ID, CustomerID: one.CustomerID, At: noon}, {TouchID: two.ID, CustomerID: two.CustomerID, At: noon}})
+	_, err := b.Reserve(t.Context(), []ledger.Reservation{{Touch: one, At: noon}, {Touch: two, At: noon}})
 	wantCode(t, err, lifecycle.Invalid)
-	_, err = b.Reserve(t.Context(), []ledger.Reservation{{TouchID: one.ID, CustomerID: customers[1], At: noon}})
+	foreign, renamed := one, one
+	foreign.CustomerID, renamed.ID = customers[1], lifecycle.TouchID(id())
+	_, err = b.Reserve(t.Context(), []ledger.Reservation{{Touch: foreign, At: noon}})
 	wantCode(t, err, lifecycle.Invalid)
-	_, err = b.Reserve(t.Context(), []ledger.Reservation{{TouchID: lifecycle.TouchID(id()), CustomerID: customers[0], At: noon}})
-	wantCode(t, err, lifecycle.NotFound)
-	if got := b.state(one); got != lifecycle.TouchPlanned {
+	b.plan(as(one, lifecycle.TouchSkipped))
+	_, err = b.Reserve(t.Context(), []ledger.Reservation{{Touch: renamed, At: noon}})
+	wantCode(t, err, lifecycle.Conflict)
+	if got := b.state(two); got != lifecycle.TouchPlanned {
 		t.Errorf("a refused batch left the touch %s", got)
 	}
 }
@@ -131,17 +121,18 @@ func TestReserveRace(t *testing.T) {
 	caps := []ledger.CapWindow{{Cap: "weekly", Since: noon.Add(-7 * day), Limit: limit}}
 	work := make(chan []ledger.Reservation, 2*len(all))
 	for _, touch := range all { // alone
-		work <- []ledger.Reservation{{TouchID: touch.ID, CustomerID: touch.CustomerID, At: noon, Caps: caps}}
+		work <- []ledger.Reservation{{Touch: touch, At: noon, Caps: caps}}
 	}
 	for i := 0; i < len(all); i += people { // and the same again in batches, in random order
 		var batch []ledger.Reservation
 		for _, k := range rand.Perm(people) {
-			batch = append(batch, ledger.Reservation{TouchID: all[i+k].ID, CustomerID: all[i+k].CustomerID, At: noon, Caps: caps})
+			batch = append(batch, ledger.Reservation{Touch: all[i+k], At: noon, Caps: caps})
 		}
 		work <- batch
 	}
 	close(work)
 	var workers sync.WaitGroup
+	var granted sync.Map
 	for range 16 {
 		workers.Go(func() {
 			for batch := range work {
@@ -151,12 +142,11 @@ func TestReserveRace(t *testing.T) {
 					return
 				}
 				for _, r := range got {
-					if r.Result != ledger.Granted || rand.IntN(2) == 0 {
+					if r.Result != ledger.Granted {
 						continue
 					}
-					moved, err := b.MarkSending(t.Context(), []lifecycle.TouchID{r.TouchID}, noon)
-					if err != nil || len(moved) > 1 {
-						t.Error(moved, err)
+					if _, twice := granted.LoadOrStore(r.TouchID, true); twice {
+						t.Errorf("touch %s was granted twice", r.TouchID)
 					}
 				}
 			}

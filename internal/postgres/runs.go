@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/postgres/dbsqlc"
@@ -86,19 +84,17 @@ func (s *Store) MoveRuns(ctx context.Context, moves []ledger.Progress, records [
 	if err := s.ensureFor(ctx, records); err != nil {
 		return err
 	}
-	if len(records) == 0 {
-		return s.statement("move runs", func(q *dbsqlc.Queries) error { return moveRuns(ctx, q, moves) })
-	}
-	return s.transaction(ctx, "move runs", func(q *dbsqlc.Queries, _ pgx.Tx) error {
-		if err := moveRuns(ctx, q, moves); err != nil {
+	return s.pipelined(ctx, "move runs", func(q *dbsqlc.Queries, p *pipeline) error {
+		if err := moveRuns(ctx, q, p, moves); err != nil {
 			return err
 		}
 		return appendRecords(ctx, q, records)
-	})
+	}, nil)
 }
 
-func moveRuns(ctx context.Context, q *dbsqlc.Queries, moves []ledger.Progress) error {
-	rows, seen := make([]dbsqlc.JourneyRun, 0, len(moves)), map[lifecycle.RunID]bool{}
+func moveRuns(ctx context.Context, q *dbsqlc.Queries, p *pipeline, moves []ledger.Progress) error {
+	var params dbsqlc.MoveRunsParams
+	seen := map[lifecycle.RunID]bool{}
 	for _, m := range moves {
 		if m.RunID == "" {
 			continue
@@ -107,29 +103,25 @@ func moveRuns(ctx context.Context, q *dbsqlc.Queries, moves []ledger.Progress) e
 			return lifecycle.Errorf(lifecycle.Invalid, "run %s is moved twice in one batch", m.RunID)
 		}
 		seen[m.RunID] = true
-		rows = append(rows, dbsqlc.JourneyRun{ID: string(m.RunID), CustomerID: noID, Status: string(m.Status), Durable: m.Durable,
-			Held: m.Held, Step: m.Step, StepStartedAt: stamp(m.StepStartedAt), DueAt: stamp(m.DueAt), Position: int32(m.Position),
-			ConvertedAt: stamp(m.ConvertedAt), EndedAt: stamp(m.EndedAt), EndReason: m.EndReason})
+		params.Ids = append(params.Ids, string(m.RunID))
+		params.States = append(params.States, string(m.Status))
+		params.Durables = append(params.Durables, m.Durable)
+		params.Helds = append(params.Helds, m.Held)
+		params.Steps = append(params.Steps, m.Step)
+		params.Starts = append(params.Starts, instant(m.StepStartedAt))
+		params.Dues = append(params.Dues, instant(m.DueAt))
+		params.Positions = append(params.Positions, int32(m.Position))
+		params.Conversions = append(params.Conversions, instant(m.ConvertedAt))
+		params.Ends = append(params.Ends, instant(m.EndedAt))
+		params.Reasons = append(params.Reasons, m.EndReason)
 	}
-	if len(rows) == 0 {
+	if len(params.Ids) == 0 {
 		return nil
 	}
-	encoded, err := batch(rows)
-	if err != nil {
+	if err := q.MoveRuns(ctx, params); err != nil {
 		return err
 	}
-	moved, err := q.MoveRuns(ctx, encoded)
-	if err != nil {
-		return err
-	}
-	if len(moved) < len(rows) {
-		for _, id := range moved {
-			delete(seen, lifecycle.RunID(id))
-		}
-		for id := range seen {
-			return lifecycle.Errorf(lifecycle.NotFound, "there is no run %s to move", id)
-		}
-	}
+	p.check(all(len(params.Ids), "runs to move"))
 	return nil
 }
 

@@ -4,37 +4,22 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/postgres/dbsqlc"
 )
 
-// MarkSending moves reserved touches to sending and returns those it moved: only
-// for them may the caller call the provider, once. The answer is committed
-// before it is returned.
-func (s *Store) MarkSending(ctx context.Context, ids []lifecycle.TouchID, at time.Time) ([]lifecycle.TouchID, error) {
-	if err := s.ensure(ctx, historyTable, at); err != nil {
-		return nil, err
-	}
-	var moved []string
-	err := s.statement("mark touches as sending", func(q *dbsqlc.Queries) (err error) {
-		moved, err = q.MarkSending(ctx, dbsqlc.MarkSendingParams{Ids: texts(ids), At: instant(at)})
-		return err
-	})
-	return typed[lifecycle.TouchID](moved), err
-}
-
-// Settle records what became of touches, and the records, in one transaction.
-// States move as ledger.MayMove allows; a move it forbids is ignored, because a
-// later report was faster. Giving a slot back clears reserved_at. Reports that
-// came before the provider's message id was known are applied now. A touch that
-// does not exist is NotFound, and then nothing is stored.
-func (s *Store) Settle(ctx context.Context, settlements []ledger.Settlement, records []ledger.Record) error {
+// Settle records what became of touches, where their runs stand after it, and the
+// records, in one transaction. States move as ledger.MayMove allows; a move it
+// forbids is ignored, because a later report was faster. Giving a slot back clears
+// reserved_at. Reports that came before the provider's message id was known are
+// applied now. A touch or run that does not exist is NotFound, and then nothing is
+// stored.
+func (s *Store) Settle(ctx context.Context, settlements []ledger.Settlement, moves []ledger.Progress, records []ledger.Record) error {
 	ids, ats := make([]lifecycle.TouchID, len(settlements)), make([]time.Time, len(settlements))
-	rows, seen := make([]dbsqlc.Touch, len(settlements)), map[lifecycle.TouchID]bool{}
+	var params dbsqlc.SettleTouchesParams
 	var providers []string
+	seen := map[lifecycle.TouchID]bool{}
 	for i, x := range settlements {
 		if seen[x.TouchID] {
 			return lifecycle.Errorf(lifecycle.Invalid, "touch %s is settled twice in one batch", x.TouchID)
@@ -43,19 +28,21 @@ func (s *Store) Settle(ctx context.Context, settlements []ledger.Settlement, rec
 			return lifecycle.Errorf(lifecycle.Invalid, "the settlement of touch %s has no instant: set At", x.TouchID)
 		}
 		if x.State == lifecycle.TouchReserved || x.State == lifecycle.TouchSending {
-			return lifecycle.Errorf(lifecycle.Invalid, "touch %s cannot be settled as %s: use Reserve and MarkSending", x.TouchID, x.State)
+			return lifecycle.Errorf(lifecycle.Invalid, "touch %s cannot be settled as %s: use Reserve", x.TouchID, x.State)
 		}
 		seen[x.TouchID] = true
 		ids[i], ats[i] = x.TouchID, x.At
-		rows[i] = dbsqlc.Touch{ID: string(x.TouchID), RunID: noID, CustomerID: noID, State: string(x.State), SettledAt: stamp(x.At),
-			ProviderID: x.ProviderID, Cost: x.Cost.Amount, Currency: x.Cost.Currency, Reason: x.Reason, NotBefore: stamp(x.NotBefore)}
+		params.Ids = append(params.Ids, string(x.TouchID))
+		params.States = append(params.States, string(x.State))
+		params.Reasons = append(params.Reasons, x.Reason)
+		params.NotBefores = append(params.NotBefores, instant(x.NotBefore))
+		params.Ats = append(params.Ats, instant(x.At))
+		params.Providers = append(params.Providers, x.ProviderID)
+		params.Costs = append(params.Costs, x.Cost.Amount)
+		params.Currencies = append(params.Currencies, x.Cost.Currency)
 		if x.ProviderID != "" {
 			providers = append(providers, x.ProviderID)
 		}
-	}
-	encoded, err := batch(rows)
-	if err != nil {
-		return err
 	}
 	if err := s.ensure(ctx, historyTable, ats...); err != nil {
 		return err
@@ -63,27 +50,45 @@ func (s *Store) Settle(ctx context.Context, settlements []ledger.Settlement, rec
 	if err := s.ensureFor(ctx, records); err != nil {
 		return err
 	}
-	return s.transaction(ctx, "settle touches", func(q *dbsqlc.Queries, _ pgx.Tx) error {
-		if len(rows) > 0 {
-			if err := lock(ctx, q, "provider", providers...); err != nil {
-				return err
-			}
-			if _, err := lockTouches(ctx, q, ids); err != nil {
-				return err
-			}
-			if err := q.SettleTouches(ctx, encoded); err != nil {
-				return err
-			}
-			orphans, err := q.AdoptOrphans(ctx, texts(ids))
-			if err != nil {
-				return err
-			}
-			if err := applyProviderEvents(ctx, q, orphans); err != nil {
+	orphans := 0
+	return s.pipelined(ctx, "settle touches", func(q *dbsqlc.Queries, p *pipeline) error {
+		if len(ids) > 0 {
+			if err := settleTouches(ctx, q, p, params, providers, &orphans); err != nil {
 				return err
 			}
 		}
+		if err := moveRuns(ctx, q, p, moves); err != nil {
+			return err
+		}
 		return appendRecords(ctx, q, records)
+	}, func(q *dbsqlc.Queries) error {
+		if orphans == 0 {
+			return nil
+		}
+		adopted, err := q.AdoptOrphans(ctx, texts(ids))
+		if err != nil {
+			return err
+		}
+		return applyProviderEvents(ctx, q, adopted)
 	})
+}
+
+func settleTouches(ctx context.Context, q *dbsqlc.Queries, p *pipeline, params dbsqlc.SettleTouchesParams, providers []string, orphans *int) error {
+	if err := lock(ctx, q, "provider", providers...); err != nil {
+		return err
+	}
+	if err := q.LockTouches(ctx, params.Ids); err != nil {
+		return err
+	}
+	p.check(all(len(params.Ids), "touches to settle"))
+	if err := q.SettleTouches(ctx, params); err != nil {
+		return err
+	}
+	if err := q.CountOrphans(ctx, providers); err != nil {
+		return err
+	}
+	p.check(func(rows int) error { *orphans = rows; return nil })
+	return nil
 }
 
 // expireAtOnce bounds one call of ExpireSending, so that it stays short.
@@ -105,5 +110,5 @@ func (s *Store) ExpireSending(ctx context.Context, olderThan, at time.Time) ([]l
 		settlements[i] = ledger.Settlement{TouchID: lifecycle.TouchID(id), State: lifecycle.TouchUnconfirmed, At: at,
 			Reason: "the sender stopped before the provider answered"}
 	}
-	return typed[lifecycle.TouchID](ids), s.Settle(ctx, settlements, nil)
+	return typed[lifecycle.TouchID](ids), s.Settle(ctx, settlements, nil, nil)
 }

@@ -118,11 +118,6 @@ func (s *Store) transaction(ctx context.Context, what string, work func(q *dbsql
 	}), what)
 }
 
-// statement runs work that is one statement, and so a transaction by itself.
-func (s *Store) statement(what string, work func(q *dbsqlc.Queries) error) error {
-	return translate(persist(func() error { return work(s.q) }), what)
-}
-
 // persist runs work again when the database chose it as a victim.
 func persist(work func() error) error {
 	for attempt := 1; ; attempt++ {

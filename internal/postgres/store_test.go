@@ -133,7 +133,7 @@ func (b bench) planned(customer lifecycle.CustomerID, step string) lifecycle.Tou
 // reserve asks for one touch.
 func (b bench) reserve(t lifecycle.Touch, at time.Time, caps ...ledger.CapWindow) ledger.Reserved {
 	b.t.Helper()
-	got, err := b.Reserve(b.t.Context(), []ledger.Reservation{{TouchID: t.ID, CustomerID: t.CustomerID, At: at, Caps: caps, Content: t.Content}})
+	got, err := b.Reserve(b.t.Context(), []ledger.Reservation{{Touch: t, At: at, Caps: caps}})
 	b.must(err)
 	return got[0]
 }
@@ -142,19 +142,14 @@ func (b bench) reserve(t lifecycle.Touch, at time.Time, caps ...ledger.CapWindow
 func (b bench) settle(t lifecycle.Touch, state lifecycle.TouchState, at time.Time) {
 	b.t.Helper()
 	b.must(b.Settle(b.t.Context(), []ledger.Settlement{{TouchID: t.ID, State: state, At: at, ProviderID: "p-" + string(t.ID),
-		Cost: lifecycle.Money{Amount: 1, Currency: "USD"}}}, nil))
+		Cost: lifecycle.Money{Amount: 1, Currency: "USD"}}}, nil, nil))
 }
 
-// send takes a touch through reserve, sending and accepted.
+// send takes a touch through sending and accepted.
 func (b bench) send(t lifecycle.Touch, at time.Time, caps ...ledger.CapWindow) {
 	b.t.Helper()
 	if r := b.reserve(t, at, caps...); r.Result != ledger.Granted {
 		b.t.Fatalf("touch %s: %+v, want granted", t.ID, r)
-	}
-	moved, err := b.MarkSending(b.t.Context(), []lifecycle.TouchID{t.ID}, at)
-	b.must(err)
-	if len(moved) != 1 {
-		b.t.Fatalf("touch %s was not marked sending", t.ID)
 	}
 	b.settle(t, lifecycle.TouchAccepted, at)
 }

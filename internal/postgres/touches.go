@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
@@ -31,33 +32,38 @@ func touchOf(row dbsqlc.Touch) lifecycle.Touch {
 		ProviderID: row.ProviderID, Attempts: int(row.Attempts), Cost: lifecycle.Money{Amount: row.Cost, Currency: row.Currency}}
 }
 
-// touchRow is the row of a planned touch; states after planning are Invalid.
-func touchRow(p ledger.Plan) (dbsqlc.Touch, error) {
-	t := p.Touch
+// touchRow is the row of a touch planned at an instant.
+func touchRow(t lifecycle.Touch, group string, at time.Time) dbsqlc.Touch {
 	row := dbsqlc.Touch{ID: string(t.ID), Key: t.Key, RunID: string(t.RunID), CustomerID: string(t.CustomerID),
 		Journey: t.Journey, Version: int32(t.Version), Campaign: t.Campaign, Step: t.Step, Agent: t.Agent,
 		Channel: string(t.Channel), Class: string(t.Class), Tags: t.Tags, Slot: t.Slot,
 		CreativeID: optional(t.CreativeID), ContentHash: t.Content, OfferID: t.OfferID, State: string(t.State),
 		Reason: t.Reason, NotBefore: stamp(t.NotBefore), PlannedAt: instant(t.PlannedAt),
-		Cost: t.Cost.Amount, Currency: t.Cost.Currency, GroupKey: p.Group}
-	switch t.State {
-	case lifecycle.TouchPlanned, lifecycle.TouchInReview, lifecycle.TouchDeferred:
-	case lifecycle.TouchSkipped, lifecycle.TouchBlocked, lifecycle.TouchRejected:
-		row.SettledAt = stamp(p.At)
-	default:
-		return row, lifecycle.Errorf(lifecycle.Invalid, "a touch cannot be planned as %q: reserve it first", t.State)
-	}
-	if p.At.IsZero() {
-		return row, lifecycle.Errorf(lifecycle.Invalid, "the plan of touch %s has no instant: set At", t.ID)
-	}
+		Cost: t.Cost.Amount, Currency: t.Cost.Currency, GroupKey: group}
 	if t.PlannedAt.IsZero() {
-		row.PlannedAt = instant(p.At)
+		row.PlannedAt = instant(at)
 	}
 	if row.Class == "" {
 		row.Class = string(lifecycle.Marketing)
 	}
 	if row.Tags == nil {
 		row.Tags = []string{}
+	}
+	return row
+}
+
+// plannedRow is the row of a planned touch; states after planning are Invalid.
+func plannedRow(p ledger.Plan) (dbsqlc.Touch, error) {
+	row := touchRow(p.Touch, p.Group, p.At)
+	switch p.Touch.State {
+	case lifecycle.TouchPlanned, lifecycle.TouchInReview, lifecycle.TouchDeferred:
+	case lifecycle.TouchSkipped, lifecycle.TouchBlocked, lifecycle.TouchRejected:
+		row.SettledAt = stamp(p.At)
+	default:
+		return row, lifecycle.Errorf(lifecycle.Invalid, "a touch cannot be planned as %q: reserve it first", p.Touch.State)
+	}
+	if p.At.IsZero() {
+		return row, lifecycle.Errorf(lifecycle.Invalid, "the plan of touch %s has no instant: set At", p.Touch.ID)
 	}
 	return row, nil
 }

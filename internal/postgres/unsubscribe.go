@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/postgres/dbsqlc"
 )
@@ -68,13 +69,8 @@ func (s *Store) Unsubscribe(ctx context.Context, u Unsubscription) (changed bool
 		if _, err := insertBulkEvents(ctx, tx, []BulkEvent{u.Event}, BulkBatch{Listens: u.Listens}); err != nil {
 			return err
 		}
-		entry, err := json.Marshal([]map[string]any{{"at": instant(u.At), "kind": "consent.withdrawn", "actor": "customer",
-			"customer_id": u.Customer, "subject": string(u.Channel), "body": string(body)}})
-		if err != nil {
-			return lifecycle.Errorf(lifecycle.Internal, "encode decision: %w", err)
-		}
-		_, err = q.AppendDecisions(ctx, entry)
-		return err
+		return appendRecords(ctx, q, []ledger.Record{{At: u.At, Kind: "consent.withdrawn", Actor: "customer",
+			CustomerID: u.Customer, Subject: string(u.Channel), Body: body}})
 	})
 	return changed && err == nil, err
 }

@@ -75,9 +75,7 @@ func TestVerifyLedgerAcceptsHonestHistories(t *testing.T) {
 	one, two := b.planned(customer, "1"), b.planned(customer, "2")
 	limit := ledger.CapWindow{Cap: "weekly", Since: noon.Add(-7 * day), Limit: 1}
 	b.reserve(one, noon, limit)
-	_, err := b.MarkSending(t.Context(), []lifecycle.TouchID{one.ID}, noon)
-	b.must(err)
-	b.must(b.Settle(t.Context(), []ledger.Settlement{{TouchID: one.ID, State: lifecycle.TouchDeferred, At: noon, NotBefore: noon.Add(time.Hour), Reason: "rate limit"}}, nil))
+	b.must(b.Settle(t.Context(), []ledger.Settlement{{TouchID: one.ID, State: lifecycle.TouchDeferred, At: noon, NotBefore: noon.Add(time.Hour), Reason: "rate limit"}}, nil, nil))
 	b.send(two, noon.Add(time.Minute), limit) // takes the slot that was given back
 	if r := b.reserve(one, noon.Add(time.Hour), limit); r.Result != ledger.CapFull {
 		t.Fatalf("%+v", r)

@@ -420,7 +420,7 @@ func (q *Queries) RunOfReviews(ctx context.Context, customerID string) ([]RunOfR
 }
 
 const runOfTouches = `-- name: RunOfTouches :many
-select t.id, t.run_id from touches t join journey_runs r on r.id = t.run_id where r.customer_id = $1
+select t.id, t.run_id from touches t where t.customer_id = $1
 `
 
 type RunOfTouchesRow struct {

@@ -13,7 +13,7 @@ import (
 
 const addOrdersToStats = `-- name: AddOrdersToStats :exec
 with added as (
-    select external_id, customer_id, at, total, currency, items, first_item, coupon, received_at from orders o where o.external_id = any($1::text[])
+    select external_id, customer_id, at, total, currency, items, first_item, coupon, received_at, tx from orders o where o.external_id = any($1::text[])
 ), newest as (
     select a.customer_id, sum(a.total) as revenue, max(a.currency) as currency,
         count(*) filter (where a.total > 0) as orders,

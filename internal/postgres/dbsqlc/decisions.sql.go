@@ -7,18 +7,37 @@ package dbsqlc
 
 import (
 	"context"
-	"encoding/json"
+	"time"
 )
 
-const appendDecisions = `-- name: AppendDecisions :one
-select append_decisions($1::jsonb)::bigint as seq
+const appendDecisions = `-- name: AppendDecisions :exec
+select append_decisions($1::timestamptz[], $2::text[], $3::text[], $4::text[], $5::text[],
+    $6::text[], $7::text[], $8::text[])
 `
 
-func (q *Queries) AppendDecisions(ctx context.Context, batch json.RawMessage) (int64, error) {
-	row := q.db.QueryRow(ctx, appendDecisions, batch)
-	var seq int64
-	err := row.Scan(&seq)
-	return seq, err
+type AppendDecisionsParams struct {
+	Ats       []time.Time `json:"ats"`
+	Kinds     []string    `json:"kinds"`
+	Actors    []string    `json:"actors"`
+	Customers []string    `json:"customers"`
+	Runs      []string    `json:"runs"`
+	Touches   []string    `json:"touches"`
+	Subjects  []string    `json:"subjects"`
+	Bodies    []string    `json:"bodies"`
+}
+
+func (q *Queries) AppendDecisions(ctx context.Context, arg AppendDecisionsParams) error {
+	_, err := q.db.Exec(ctx, appendDecisions,
+		arg.Ats,
+		arg.Kinds,
+		arg.Actors,
+		arg.Customers,
+		arg.Runs,
+		arg.Touches,
+		arg.Subjects,
+		arg.Bodies,
+	)
+	return err
 }
 
 const decisionHead = `-- name: DecisionHead :one

@@ -12,8 +12,8 @@ import (
 
 const closeOpenTouches = `-- name: CloseOpenTouches :exec
 with standing as (
-    select t.id from touches t join journey_runs r on r.id = t.run_id
-    where r.customer_id = $3 and t.customer_id = $3 and t.state in ('planned', 'in_review', 'deferred', 'reserved')
+    select t.id from touches t
+    where t.customer_id = $3 and t.state in ('planned', 'in_review', 'deferred')
     order by t.id for update of t
 ), closed as (
     update touches t set state = 'skipped', reason = $2::text, reserved_at = null, settled_at = $1::timestamptz
@@ -99,8 +99,8 @@ func (q *Queries) EraseProfile(ctx context.Context, arg EraseProfileParams) (int
 }
 
 const eraseProviderDetails = `-- name: EraseProviderDetails :exec
-update provider_events p set detail = '' from journey_runs r join touches t on t.run_id = r.id
-where r.customer_id = $1 and p.touch_id = t.id
+update provider_events p set detail = '' from touches t
+where t.customer_id = $1 and p.touch_id = t.id
 `
 
 func (q *Queries) EraseProviderDetails(ctx context.Context, id string) error {

@@ -11,35 +11,29 @@ import (
 	"time"
 )
 
-const lockTouches = `-- name: LockTouches :many
-select t.id, t.customer_id, t.state, t.content_hash from touches t
-join customer_stats s on s.customer_id = t.customer_id
-where t.id = any($1::uuid[]) order by t.customer_id, t.id for update of t, s
+const lockStanding = `-- name: LockStanding :many
+select t.id, t.customer_id, t.state from unnest($1::uuid[]) x(id)
+cross join lateral (select o.id, o.customer_id, o.state from touches o where o.id = x.id offset 0 for update) t
 `
 
-type LockTouchesRow struct {
-	ID          string `json:"id"`
-	CustomerID  string `json:"customer_id"`
-	State       string `json:"state"`
-	ContentHash string `json:"content_hash"`
+type LockStandingRow struct {
+	ID         string `json:"id"`
+	CustomerID string `json:"customer_id"`
+	State      string `json:"state"`
 }
 
-// Locks touches and their customers' statistics in one order for everybody.
-func (q *Queries) LockTouches(ctx context.Context, ids []string) ([]LockTouchesRow, error) {
-	rows, err := q.db.Query(ctx, lockTouches, ids)
+// Locks touches that may be reserved, those that exist yet, in the order asked:
+// one look-up by id each, whatever the planner believes of the table's size.
+func (q *Queries) LockStanding(ctx context.Context, ids []string) ([]LockStandingRow, error) {
+	rows, err := q.db.Query(ctx, lockStanding, ids)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []LockTouchesRow
+	var items []LockStandingRow
 	for rows.Next() {
-		var i LockTouchesRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.CustomerID,
-			&i.State,
-			&i.ContentHash,
-		); err != nil {
+		var i LockStandingRow
+		if err := rows.Scan(&i.ID, &i.CustomerID, &i.State); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -50,53 +44,33 @@ func (q *Queries) LockTouches(ctx context.Context, ids []string) ([]LockTouchesR
 	return items, nil
 }
 
-const markSending = `-- name: MarkSending :many
-with standing as (
-    select t.id from touches t where t.id = any($1::uuid[]) and t.state = 'reserved'
-    order by t.customer_id, t.id for update
-), moved as (
-    update touches t set state = 'sending', sending_at = $2::timestamptz, attempts = t.attempts + 1
-    from standing s where t.id = s.id returning t.id
-), history as (
-    insert into touch_history (touch_id, at, state) select m.id, $2::timestamptz, 'sending' from moved m
-)
-select m.id from moved m
+const lockTouches = `-- name: LockTouches :exec
+select t.id from (select unnest($1::uuid[]) as id) x join touches t on t.id = x.id
+join customer_stats s on s.customer_id = t.customer_id
+order by t.customer_id, t.id for update of t, s
 `
 
-type MarkSendingParams struct {
-	Ids []string  `json:"ids"`
-	At  time.Time `json:"at"`
-}
-
-func (q *Queries) MarkSending(ctx context.Context, arg MarkSendingParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, markSending, arg.Ids, arg.At)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+// Locks touches and their customers' statistics in one order for everybody.
+func (q *Queries) LockTouches(ctx context.Context, ids []string) error {
+	_, err := q.db.Exec(ctx, lockTouches, ids)
+	return err
 }
 
 const reserveTouches = `-- name: ReserveTouches :many
 with asked as (
-    select unnest($1::uuid[]) as id, unnest($2::uuid[]) as customer_id, unnest($3::timestamptz[]) as at,
-        unnest($4::text[]) as content, unnest($5::text[]) as caps
+    select unnest($1::uuid[]) as id, unnest($2::text[]) as key, unnest($3::uuid[]) as run_id,
+        unnest($4::uuid[]) as customer_id, unnest($5::text[]) as journey, unnest($6::int[]) as version,
+        unnest($7::text[]) as campaign, unnest($8::text[]) as step, unnest($9::text[]) as agent,
+        unnest($10::text[]) as channel, unnest($11::text[]) as class, unnest($12::text[]) as tags,
+        unnest($13::text[]) as slot, unnest($14::text[]) as creative, unnest($15::text[]) as content,
+        unnest($16::text[]) as offer_id, unnest($17::timestamptz[]) as planned_at, unnest($18::bigint[]) as cost,
+        unnest($19::text[]) as currency, unnest($20::text[]) as group_key, unnest($21::timestamptz[]) as at,
+        unnest($22::text[]) as caps, unnest($23::bool[]) as fresh
 ), windows as (
-    select unnest($6::uuid[]) as touch_id, unnest($7::text[]) as cap,
-        unnest($8::text[]) as channel, unnest($9::text[]) as tag,
-        unnest($10::timestamptz[]) as since, unnest($11::int[]) as allowed,
-        generate_subscripts($7::text[], 1) as place
+    select unnest($24::uuid[]) as touch_id, unnest($25::text[]) as cap,
+        unnest($26::text[]) as channel, unnest($27::text[]) as tag,
+        unnest($28::timestamptz[]) as since, unnest($29::int[]) as allowed,
+        generate_subscripts($25::text[], 1) as place
 ), taken as (
     select distinct on (w.touch_id) w.touch_id, w.cap
     from windows w join asked a on a.id = w.touch_id
@@ -105,25 +79,53 @@ with asked as (
         and o.class = 'marketing' and touch_holds_slot(o.state)
         and (w.channel = '' or o.channel = w.channel) and (w.tag = '' or w.tag = any(o.tags)))
     order by w.touch_id, w.place
-), reserved as (
-    update touches t set state = 'reserved', reason = '', not_before = null, reserved_at = a.at,
-        content_hash = coalesce(nullif(a.content, ''), t.content_hash), caps = a.caps::jsonb
-    from asked a where t.id = a.id and t.state in ('planned', 'in_review', 'deferred')
-    and not exists (select from taken f where f.touch_id = t.id)
-    returning t.id, t.reserved_at
+), sending as (
+    insert into touches as t (id, key, run_id, customer_id, journey, version, campaign, step, agent, channel, class, tags,
+        slot, creative_id, content_hash, offer_id, state, planned_at, reserved_at, sending_at, attempts, caps, cost, currency,
+        group_key)
+    select a.id, a.key, a.run_id, a.customer_id, a.journey, a.version, a.campaign, a.step, a.agent, a.channel, a.class,
+        string_to_array(a.tags, chr(31)), a.slot, nullif(a.creative, '')::uuid, a.content, a.offer_id, 'sending',
+        a.planned_at, a.at, a.at, 1, a.caps::jsonb, a.cost, a.currency, a.group_key
+    from asked a where not exists (select from taken f where f.touch_id = a.id) order by a.customer_id, a.id
+    on conflict (key) do update set state = 'sending', reason = '', not_before = null, reserved_at = excluded.reserved_at,
+        sending_at = excluded.sending_at, attempts = t.attempts + 1,
+        content_hash = coalesce(nullif(excluded.content_hash, ''), t.content_hash), caps = excluded.caps
+    where t.state in ('planned', 'in_review', 'deferred')
+    returning t.id
 ), history as (
-    insert into touch_history (touch_id, at, state) select r.id, r.reserved_at, 'reserved' from reserved r
+    insert into touch_history (touch_id, at, state)
+    select a.id, a.at, m.state from sending s join asked a on a.id = s.id
+    cross join (values (1, 'planned'), (2, 'reserved'), (3, 'sending')) as m (place, state)
+    where a.fresh or m.place > 1 order by a.id, m.place
 )
-select a.id::uuid as id, coalesce(f.cap, '')::text as cap
-from asked a left join taken f on f.touch_id = a.id
+select a.id::uuid as id, coalesce(f.cap, '')::text as cap, (s.id is not null)::bool as sending
+from asked a left join taken f on f.touch_id = a.id left join sending s on s.id = a.id
 `
 
 type ReserveTouchesParams struct {
 	Ids         []string    `json:"ids"`
+	Keys        []string    `json:"keys"`
+	Runs        []string    `json:"runs"`
 	Customers   []string    `json:"customers"`
-	Ats         []time.Time `json:"ats"`
+	Journeys    []string    `json:"journeys"`
+	Versions    []int32     `json:"versions"`
+	Campaigns   []string    `json:"campaigns"`
+	Steps       []string    `json:"steps"`
+	Agents      []string    `json:"agents"`
+	Channels    []string    `json:"channels"`
+	Classes     []string    `json:"classes"`
+	Tags        []string    `json:"tags"`
+	Slots       []string    `json:"slots"`
+	Creatives   []string    `json:"creatives"`
 	Contents    []string    `json:"contents"`
+	Offers      []string    `json:"offers"`
+	Planned     []time.Time `json:"planned"`
+	Costs       []int64     `json:"costs"`
+	Currencies  []string    `json:"currencies"`
+	Groups      []string    `json:"groups"`
+	Ats         []time.Time `json:"ats"`
 	Caps        []string    `json:"caps"`
+	Fresh       []bool      `json:"fresh"`
 	CapTouches  []string    `json:"cap_touches"`
 	CapNames    []string    `json:"cap_names"`
 	CapChannels []string    `json:"cap_channels"`
@@ -133,19 +135,39 @@ type ReserveTouchesParams struct {
 }
 
 type ReserveTouchesRow struct {
-	ID  string `json:"id"`
-	Cap string `json:"cap"`
+	ID      string `json:"id"`
+	Cap     string `json:"cap"`
+	Sending bool   `json:"sending"`
 }
 
-// Reserves the touches that are under every cap. The caller holds the customers'
+// Reserves the touches that are under every cap and marks them as being sent;
+// those that are not there yet are stored first. The caller holds the customers'
 // locks and has checked the states.
 func (q *Queries) ReserveTouches(ctx context.Context, arg ReserveTouchesParams) ([]ReserveTouchesRow, error) {
 	rows, err := q.db.Query(ctx, reserveTouches,
 		arg.Ids,
+		arg.Keys,
+		arg.Runs,
 		arg.Customers,
-		arg.Ats,
+		arg.Journeys,
+		arg.Versions,
+		arg.Campaigns,
+		arg.Steps,
+		arg.Agents,
+		arg.Channels,
+		arg.Classes,
+		arg.Tags,
+		arg.Slots,
+		arg.Creatives,
 		arg.Contents,
+		arg.Offers,
+		arg.Planned,
+		arg.Costs,
+		arg.Currencies,
+		arg.Groups,
+		arg.Ats,
 		arg.Caps,
+		arg.Fresh,
 		arg.CapTouches,
 		arg.CapNames,
 		arg.CapChannels,
@@ -160,7 +182,7 @@ func (q *Queries) ReserveTouches(ctx context.Context, arg ReserveTouchesParams) 
 	var items []ReserveTouchesRow
 	for rows.Next() {
 		var i ReserveTouchesRow
-		if err := rows.Scan(&i.ID, &i.Cap); err != nil {
+		if err := rows.Scan(&i.ID, &i.Cap, &i.Sending); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -171,74 +193,54 @@ func (q *Queries) ReserveTouches(ctx context.Context, arg ReserveTouchesParams) 
 	return items, nil
 }
 
-const saveTouches = `-- name: SaveTouches :many
+const saveTouches = `-- name: SaveTouches :exec
 with saved as (
     insert into touches (id, key, run_id, customer_id, journey, version, campaign, step, agent, channel, class, tags,
         slot, creative_id, content_hash, offer_id, state, reason, not_before, planned_at, settled_at, cost, currency, group_key)
     select b.id, b.key, b.run_id, b.customer_id, b.journey, b.version, b.campaign, b.step, b.agent, b.channel, b.class,
         b.tags, b.slot, b.creative_id, b.content_hash, b.offer_id, b.state, b.reason, b.not_before, b.planned_at,
         b.settled_at, b.cost, b.currency, b.group_key
-    from jsonb_populate_recordset(null::touches, $1::jsonb) b order by b.customer_id, b.id
+    from jsonb_populate_recordset(null::touches, $3::jsonb) b order by b.customer_id, b.id
     on conflict (key) do update set version = excluded.version, agent = excluded.agent, channel = excluded.channel,
         class = excluded.class, tags = excluded.tags, slot = excluded.slot, creative_id = excluded.creative_id,
         content_hash = excluded.content_hash, offer_id = excluded.offer_id, state = excluded.state,
         reason = excluded.reason, not_before = excluded.not_before, settled_at = excluded.settled_at,
-        cost = excluded.cost, currency = excluded.currency, group_key = excluded.group_key, reserved_at = null
-    where (touches.state in ('planned', 'in_review', 'deferred')
-        or touches.state = 'reserved' and excluded.state in ('deferred', 'blocked', 'skipped'))
+        cost = excluded.cost, currency = excluded.currency, group_key = excluded.group_key
+    where touches.state in ('planned', 'in_review', 'deferred')
     and (touches.state, touches.reason, touches.not_before, touches.agent, touches.channel, touches.class, touches.tags,
         touches.slot, touches.creative_id, touches.content_hash, touches.offer_id, touches.version, touches.group_key)
         is distinct from
         (excluded.state, excluded.reason, excluded.not_before, excluded.agent, excluded.channel, excluded.class, excluded.tags,
         excluded.slot, excluded.creative_id, excluded.content_hash, excluded.offer_id, excluded.version, excluded.group_key)
     returning id, key, state, reason
-), history as (
-    insert into touch_history (touch_id, at, state, reason)
-    select s.id, a.at, s.state, s.reason from saved s
-    join (select unnest($2::text[]) as key, unnest($3::timestamptz[]) as at) a on a.key = s.key
 )
-select s.id from saved s
+insert into touch_history (touch_id, at, state, reason)
+select s.id, a.at, s.state, s.reason from saved s
+join (select unnest($1::text[]) as key, unnest($2::timestamptz[]) as at) a on a.key = s.key
 `
 
 type SaveTouchesParams struct {
-	Batch json.RawMessage `json:"batch"`
 	Keys  []string        `json:"keys"`
 	Ats   []time.Time     `json:"ats"`
+	Batch json.RawMessage `json:"batch"`
 }
 
-// Stores planned touches. A row that is past planning stays as it is, except that
-// a reserved one may give its slot back.
-func (q *Queries) SaveTouches(ctx context.Context, arg SaveTouchesParams) ([]string, error) {
-	rows, err := q.db.Query(ctx, saveTouches, arg.Batch, arg.Keys, arg.Ats)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+// Stores planned touches. A row that is past planning stays as it is.
+func (q *Queries) SaveTouches(ctx context.Context, arg SaveTouchesParams) error {
+	_, err := q.db.Exec(ctx, saveTouches, arg.Keys, arg.Ats, arg.Batch)
+	return err
 }
 
 const settleTouches = `-- name: SettleTouches :exec
 with asked as (
-    select b.id::uuid as id, b.state::text as state, b.reason::text as reason, b.not_before::timestamptz as not_before,
-        b.settled_at::timestamptz as at, b.provider_id::text as provider_id, b.cost::bigint as cost,
-        b.currency::text as currency
-    from jsonb_populate_recordset(null::touches, $1::jsonb) b
+    select unnest($1::uuid[]) as id, unnest($2::text[]) as state, unnest($3::text[]) as reason,
+        unnest($4::timestamptz[]) as not_before, unnest($5::timestamptz[]) as at,
+        unnest($6::text[]) as provider_id, unnest($7::bigint[]) as cost, unnest($8::text[]) as currency
 ), moved as (
     update touches t set
         state       = case when m.yes then b.state else t.state end,
         reason      = case when m.yes then b.reason else t.reason end,
-        not_before  = case when m.yes then b.not_before else t.not_before end,
+        not_before  = case when m.yes then nullif(b.not_before, '0001-01-01 00:00:00Z') else t.not_before end,
         reserved_at = case when not m.yes then t.reserved_at
                            when touch_holds_slot(b.state) then coalesce(t.reserved_at, t.sending_at, b.at) end,
         sending_at  = case when m.yes and b.state in ('planned', 'in_review', 'deferred') then null else t.sending_at end,
@@ -259,7 +261,7 @@ with asked as (
         o.sent_at is null and t.sent_at is not null as first_sent
 ), history as (
     insert into touch_history (touch_id, at, state, reason)
-    select m.id, m.at, m.state, m.reason from moved m where m.yes
+    select m.id, m.at, m.state, m.reason from moved m where m.yes order by m.id
 ), received as (
     select m.customer_id, count(*) as touches, max(m.sent_at) as last_at
     from moved m where m.first_sent and m.class = 'marketing' group by m.customer_id
@@ -269,10 +271,29 @@ update customer_stats s set touches_count = s.touches_count + n.touches::int,
 from received n where s.customer_id = n.customer_id
 `
 
-// Moves touches where the rules allow it. Rows of the batch carry state,
-// settled_at (the instant), provider_id, cost, currency, reason and not_before.
-func (q *Queries) SettleTouches(ctx context.Context, batch json.RawMessage) error {
-	_, err := q.db.Exec(ctx, settleTouches, batch)
+type SettleTouchesParams struct {
+	Ids        []string    `json:"ids"`
+	States     []string    `json:"states"`
+	Reasons    []string    `json:"reasons"`
+	NotBefores []time.Time `json:"not_befores"`
+	Ats        []time.Time `json:"ats"`
+	Providers  []string    `json:"providers"`
+	Costs      []int64     `json:"costs"`
+	Currencies []string    `json:"currencies"`
+}
+
+// Moves touches where the rules allow it.
+func (q *Queries) SettleTouches(ctx context.Context, arg SettleTouchesParams) error {
+	_, err := q.db.Exec(ctx, settleTouches,
+		arg.Ids,
+		arg.States,
+		arg.Reasons,
+		arg.NotBefores,
+		arg.Ats,
+		arg.Providers,
+		arg.Costs,
+		arg.Currencies,
+	)
 	return err
 }
 

@@ -183,6 +183,16 @@ type JourneyRun struct {
 	EndReason     string          `json:"end_reason"`
 }
 
+type KpiSum struct {
+	Since    time.Time       `json:"since"`
+	Until    time.Time       `json:"until"`
+	Channel  string          `json:"channel"`
+	Journey  string          `json:"journey"`
+	Campaign string          `json:"campaign"`
+	Revision int64           `json:"revision"`
+	Sums     json.RawMessage `json:"sums"`
+}
+
 type Order struct {
 	ExternalID string    `json:"external_id"`
 	CustomerID string    `json:"customer_id"`
@@ -193,6 +203,7 @@ type Order struct {
 	FirstItem  string    `json:"first_item"`
 	Coupon     string    `json:"coupon"`
 	ReceivedAt time.Time `json:"received_at"`
+	Tx         int64     `json:"tx"`
 }
 
 type ProviderEvent struct {
@@ -205,6 +216,167 @@ type ProviderEvent struct {
 	At         time.Time `json:"at"`
 	ReceivedAt time.Time `json:"received_at"`
 	Detail     string    `json:"detail"`
+	Tx         int64     `json:"tx"`
+}
+
+type ReportDaily struct {
+	Day          time.Time `json:"day"`
+	Journey      string    `json:"journey"`
+	Campaign     string    `json:"campaign"`
+	Agent        string    `json:"agent"`
+	Channel      string    `json:"channel"`
+	Class        string    `json:"class"`
+	Touches      int64     `json:"touches"`
+	Planned      int64     `json:"planned"`
+	InReview     int64     `json:"in_review"`
+	Deferred     int64     `json:"deferred"`
+	Skipped      int64     `json:"skipped"`
+	Blocked      int64     `json:"blocked"`
+	Rejected     int64     `json:"rejected"`
+	Refused      int64     `json:"refused"`
+	Sent         int64     `json:"sent"`
+	Unconfirmed  int64     `json:"unconfirmed"`
+	Delivered    int64     `json:"delivered"`
+	Bounced      int64     `json:"bounced"`
+	HardBounced  int64     `json:"hard_bounced"`
+	Complained   int64     `json:"complained"`
+	Unsubscribed int64     `json:"unsubscribed"`
+	Opened       int64     `json:"opened"`
+	Clicked      int64     `json:"clicked"`
+	Reviewed     int64     `json:"reviewed"`
+	Cost         int64     `json:"cost"`
+	Orders       int64     `json:"orders"`
+	Conversions  int64     `json:"conversions"`
+	OrderValue   int64     `json:"order_value"`
+	Revenue      int64     `json:"revenue"`
+}
+
+type ReportDecision struct {
+	Seq        int64     `json:"seq"`
+	At         time.Time `json:"at"`
+	Kind       string    `json:"kind"`
+	ByMachine  bool      `json:"by_machine"`
+	Agent      string    `json:"agent"`
+	CustomerID *string   `json:"customer_id"`
+	RunID      *string   `json:"run_id"`
+	TouchID    *string   `json:"touch_id"`
+}
+
+type ReportHoldout struct {
+	CustomerID string    `json:"customer_id"`
+	Arm        string    `json:"arm"`
+	HeldOut    bool      `json:"held_out"`
+	EnteredAt  time.Time `json:"entered_at"`
+	Journey    string    `json:"journey"`
+	Campaign   string    `json:"campaign"`
+	Orders     int64     `json:"orders"`
+	Revenue    int64     `json:"revenue"`
+	Currency   string    `json:"currency"`
+}
+
+type ReportHourly struct {
+	Hour         time.Time `json:"hour"`
+	Journey      string    `json:"journey"`
+	Campaign     string    `json:"campaign"`
+	Agent        string    `json:"agent"`
+	Channel      string    `json:"channel"`
+	Class        string    `json:"class"`
+	Touches      int64     `json:"touches"`
+	Planned      int64     `json:"planned"`
+	InReview     int64     `json:"in_review"`
+	Deferred     int64     `json:"deferred"`
+	Skipped      int64     `json:"skipped"`
+	Blocked      int64     `json:"blocked"`
+	Rejected     int64     `json:"rejected"`
+	Refused      int64     `json:"refused"`
+	Sent         int64     `json:"sent"`
+	Unconfirmed  int64     `json:"unconfirmed"`
+	Delivered    int64     `json:"delivered"`
+	Bounced      int64     `json:"bounced"`
+	HardBounced  int64     `json:"hard_bounced"`
+	Complained   int64     `json:"complained"`
+	Unsubscribed int64     `json:"unsubscribed"`
+	Opened       int64     `json:"opened"`
+	Clicked      int64     `json:"clicked"`
+	Reviewed     int64     `json:"reviewed"`
+	Cost         int64     `json:"cost"`
+	Orders       int64     `json:"orders"`
+	Conversions  int64     `json:"conversions"`
+	OrderValue   int64     `json:"order_value"`
+	Revenue      int64     `json:"revenue"`
+}
+
+type ReportOrder struct {
+	OrderID    string    `json:"order_id"`
+	CustomerID string    `json:"customer_id"`
+	At         time.Time `json:"at"`
+	Total      int64     `json:"total"`
+	Currency   string    `json:"currency"`
+	Items      int32     `json:"items"`
+	WithCoupon bool      `json:"with_coupon"`
+}
+
+type ReportReview struct {
+	ReviewID       string     `json:"review_id"`
+	Kind           string     `json:"kind"`
+	CreativeID     string     `json:"creative_id"`
+	CreativeSource *string    `json:"creative_source"`
+	Channel        *string    `json:"channel"`
+	Journey        string     `json:"journey"`
+	Campaign       string     `json:"campaign"`
+	Status         string     `json:"status"`
+	ByPerson       bool       `json:"by_person"`
+	OpenedAt       time.Time  `json:"opened_at"`
+	DueAt          time.Time  `json:"due_at"`
+	DecidedAt      *time.Time `json:"decided_at"`
+	Seconds        float64    `json:"seconds"`
+	InTime         bool       `json:"in_time"`
+}
+
+type ReportRun struct {
+	RunID       string     `json:"run_id"`
+	Journey     string     `json:"journey"`
+	Version     int32      `json:"version"`
+	CustomerID  string     `json:"customer_id"`
+	Campaign    string     `json:"campaign"`
+	Arm         string     `json:"arm"`
+	Status      string     `json:"status"`
+	EnteredAt   time.Time  `json:"entered_at"`
+	ConvertedAt *time.Time `json:"converted_at"`
+	EndedAt     *time.Time `json:"ended_at"`
+	EndReason   string     `json:"end_reason"`
+}
+
+type ReportTouch struct {
+	TouchID      string    `json:"touch_id"`
+	RunID        string    `json:"run_id"`
+	CustomerID   string    `json:"customer_id"`
+	Journey      string    `json:"journey"`
+	Version      int32     `json:"version"`
+	Campaign     string    `json:"campaign"`
+	Step         string    `json:"step"`
+	Agent        string    `json:"agent"`
+	Channel      string    `json:"channel"`
+	Class        string    `json:"class"`
+	Slot         string    `json:"slot"`
+	CreativeID   *string   `json:"creative_id"`
+	OfferID      string    `json:"offer_id"`
+	Stage        string    `json:"stage"`
+	State        string    `json:"state"`
+	Reason       string    `json:"reason"`
+	PlannedAt    time.Time `json:"planned_at"`
+	At           time.Time `json:"at"`
+	Sent         *bool     `json:"sent"`
+	Delivered    bool      `json:"delivered"`
+	Bounced      bool      `json:"bounced"`
+	HardBounced  *bool     `json:"hard_bounced"`
+	Complained   bool      `json:"complained"`
+	Unsubscribed bool      `json:"unsubscribed"`
+	Opened       *bool     `json:"opened"`
+	Clicked      *bool     `json:"clicked"`
+	Reviewed     bool      `json:"reviewed"`
+	Cost         int64     `json:"cost"`
+	Currency     string    `json:"currency"`
 }
 
 type ResponseCell struct {
@@ -242,6 +414,81 @@ type ReviewWaiter struct {
 	ReviewID string  `json:"review_id"`
 	RunID    string  `json:"run_id"`
 	TouchID  *string `json:"touch_id"`
+}
+
+type RollupBlock struct {
+	Day      time.Time `json:"day"`
+	Block    int32     `json:"block"`
+	Journey  string    `json:"journey"`
+	Campaign string    `json:"campaign"`
+	Channel  string    `json:"channel"`
+	Touches  int32     `json:"touches"`
+	Cost     int64     `json:"cost"`
+}
+
+type RollupCredit struct {
+	Hour        time.Time `json:"hour"`
+	TouchedHour time.Time `json:"touched_hour"`
+	Block       int32     `json:"block"`
+	Journey     string    `json:"journey"`
+	Campaign    string    `json:"campaign"`
+	Agent       string    `json:"agent"`
+	Channel     string    `json:"channel"`
+	Orders      int32     `json:"orders"`
+	Conversions int32     `json:"conversions"`
+	Value       int64     `json:"value"`
+	Revenue     int64     `json:"revenue"`
+}
+
+type RollupMark struct {
+	TouchID string `json:"touch_id"`
+}
+
+type RollupOrder struct {
+	Hour     time.Time `json:"hour"`
+	Block    int32     `json:"block"`
+	Orders   int32     `json:"orders"`
+	Value    int64     `json:"value"`
+	Refunds  int32     `json:"refunds"`
+	Refunded int64     `json:"refunded"`
+}
+
+type RollupState struct {
+	OnlyRow     bool            `json:"only_row"`
+	Horizon     int64           `json:"horizon"`
+	AsOf        time.Time       `json:"as_of"`
+	RolledAt    time.Time       `json:"rolled_at"`
+	Revision    int64           `json:"revision"`
+	Attribution pgtype.Interval `json:"attribution"`
+	Currency    string          `json:"currency"`
+}
+
+type RollupTouch struct {
+	Hour         time.Time `json:"hour"`
+	Journey      string    `json:"journey"`
+	Campaign     string    `json:"campaign"`
+	Agent        string    `json:"agent"`
+	Channel      string    `json:"channel"`
+	Class        string    `json:"class"`
+	Touches      int32     `json:"touches"`
+	Planned      int32     `json:"planned"`
+	InReview     int32     `json:"in_review"`
+	Deferred     int32     `json:"deferred"`
+	Skipped      int32     `json:"skipped"`
+	Blocked      int32     `json:"blocked"`
+	Rejected     int32     `json:"rejected"`
+	Refused      int32     `json:"refused"`
+	Sent         int32     `json:"sent"`
+	Unconfirmed  int32     `json:"unconfirmed"`
+	Delivered    int32     `json:"delivered"`
+	Bounced      int32     `json:"bounced"`
+	HardBounced  int32     `json:"hard_bounced"`
+	Complained   int32     `json:"complained"`
+	Unsubscribed int32     `json:"unsubscribed"`
+	Opened       int32     `json:"opened"`
+	Clicked      int32     `json:"clicked"`
+	Reviewed     int32     `json:"reviewed"`
+	Cost         int64     `json:"cost"`
 }
 
 type Setting struct {
@@ -306,6 +553,7 @@ type TouchHistory struct {
 	Seq     int64     `json:"seq"`
 	State   string    `json:"state"`
 	Reason  string    `json:"reason"`
+	Tx      int64     `json:"tx"`
 }
 
 type User struct {

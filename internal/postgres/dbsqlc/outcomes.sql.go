@@ -137,6 +137,17 @@ func (q *Queries) ApplyToTouches(ctx context.Context, keys []string) error {
 	return err
 }
 
+const countOrphans = `-- name: CountOrphans :exec
+select p.dedupe_key from (select unnest($1::text[]) as id) x
+join provider_events p on p.provider_id = x.id and p.touch_id is null
+`
+
+// Counted by the rows it finds: see pipeline.
+func (q *Queries) CountOrphans(ctx context.Context, providers []string) error {
+	_, err := q.db.Exec(ctx, countOrphans, providers)
+	return err
+}
+
 const insertProviderEvents = `-- name: InsertProviderEvents :many
 insert into provider_events (dedupe_key, touch_id, provider_id, kind, machine, suppress, at, detail)
 select b.dedupe_key, coalesce(t.id, p.id), b.provider_id, b.kind, b.machine, b.suppress, b.at, b.detail

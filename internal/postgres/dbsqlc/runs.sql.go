@@ -251,46 +251,60 @@ func (q *Queries) HeldRuns(ctx context.Context, arg HeldRunsParams) ([]JourneyRu
 	return items, nil
 }
 
-const moveRuns = `-- name: MoveRuns :many
-with standing as (
-    select r.id, r.status from journey_runs r
-    where r.id in (select b.id from jsonb_populate_recordset(null::journey_runs, $1::jsonb) b)
-    order by r.id for update
+const moveRuns = `-- name: MoveRuns :exec
+with moves as (
+    select unnest($1::uuid[]) as id, unnest($2::text[]) as status, unnest($3::bool[]) as durable,
+        unnest($4::bool[]) as held, unnest($5::text[]) as step, unnest($6::timestamptz[]) as step_started_at,
+        unnest($7::timestamptz[]) as due_at, unnest($8::int[]) as position,
+        unnest($9::timestamptz[]) as converted_at, unnest($10::timestamptz[]) as ended_at,
+        unnest($11::text[]) as end_reason
+), standing as (
+    select r.id, r.status from journey_runs r where r.id in (select m.id from moves m) order by r.id for update
 )
 update journey_runs r set
     status          = case when s.status = 'ended' then s.status else coalesce(nullif(m.status, ''), r.status) end,
     durable         = case when s.status = 'ended' then r.durable else r.durable or m.durable end,
     held            = case when s.status = 'ended' then false else m.held end,
     step            = case when s.status = 'ended' or m.step = '' then r.step else m.step end,
-    step_started_at = case when s.status = 'ended' then r.step_started_at else coalesce(m.step_started_at, r.step_started_at) end,
-    due_at          = case when s.status = 'ended' then null else m.due_at end,
+    step_started_at = case when s.status = 'ended' then r.step_started_at else coalesce(nullif(m.step_started_at, '0001-01-01 00:00:00Z'), r.step_started_at) end,
+    due_at          = case when s.status = 'ended' then null else nullif(m.due_at, '0001-01-01 00:00:00Z') end,
     position        = case when s.status = 'ended' or m.position = 0 then r.position else m.position end,
-    converted_at    = coalesce(m.converted_at, r.converted_at),
-    ended_at        = case when s.status = 'ended' then r.ended_at else coalesce(m.ended_at, r.ended_at) end,
+    converted_at    = coalesce(nullif(m.converted_at, '0001-01-01 00:00:00Z'), r.converted_at),
+    ended_at        = case when s.status = 'ended' then r.ended_at else coalesce(nullif(m.ended_at, '0001-01-01 00:00:00Z'), r.ended_at) end,
     end_reason      = case when s.status = 'ended' or m.end_reason = '' then r.end_reason else m.end_reason end
-from jsonb_populate_recordset(null::journey_runs, $1::jsonb) m join standing s on s.id = m.id
+from moves m join standing s on s.id = m.id
 where r.id = m.id
-returning r.id
 `
 
-func (q *Queries) MoveRuns(ctx context.Context, batch json.RawMessage) ([]string, error) {
-	rows, err := q.db.Query(ctx, moveRuns, batch)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var id string
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+type MoveRunsParams struct {
+	Ids         []string    `json:"ids"`
+	States      []string    `json:"states"`
+	Durables    []bool      `json:"durables"`
+	Helds       []bool      `json:"helds"`
+	Steps       []string    `json:"steps"`
+	Starts      []time.Time `json:"starts"`
+	Dues        []time.Time `json:"dues"`
+	Positions   []int32     `json:"positions"`
+	Conversions []time.Time `json:"conversions"`
+	Ends        []time.Time `json:"ends"`
+	Reasons     []string    `json:"reasons"`
+}
+
+func (q *Queries) MoveRuns(ctx context.Context, arg MoveRunsParams) error {
+	_, err := q.db.Exec(ctx, moveRuns,
+		arg.Ids,
+		arg.States,
+		arg.Durables,
+		arg.Helds,
+		arg.Steps,
+		arg.Starts,
+		arg.Dues,
+		arg.Positions,
+		arg.Conversions,
+		arg.Ends,
+		arg.Reasons,
+	)
+	return err
 }
 
 const nextDue = `-- name: NextDue :one

@@ -28,10 +28,10 @@ select r.id, r.journey, r.version, r.customer_id, r.entry_key, r.campaign, r.arm
             'properties', e.properties) order by e.occurred_at, e.id), '[]')
         from events e where e.customer_id = r.customer_id and e.occurred_at >= r.entered_at
         and e.name = any(j.listens) and e.id is distinct from r.entry_event_id)::jsonb as events,
-    (select to_jsonb(t) from touches t where t.run_id = r.id and t.step = r.step
+    (select to_jsonb(t) from touches t where t.customer_id = r.customer_id and t.run_id = r.id and t.step = r.step
         order by t.planned_at desc limit 1)::jsonb as touch,
     exists (select from orders o where o.customer_id = r.customer_id and o.total > 0 and o.at > coalesce(
-        (select max(t.sent_at) from touches t where t.run_id = r.id), r.entered_at)) as converted
+        (select max(t.sent_at) from touches t where t.customer_id = r.customer_id and t.run_id = r.id), r.entered_at)) as converted
 from (select unnest($2::uuid[]) as id) x
 join journey_runs r on r.id = x.id
 join customers c on c.id = r.customer_id

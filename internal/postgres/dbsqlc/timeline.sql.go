@@ -116,7 +116,7 @@ func (q *Queries) HistoryOf(ctx context.Context, touches []string) ([]HistoryOfR
 }
 
 const ordersOf = `-- name: OrdersOf :many
-select external_id, customer_id, at, total, currency, items, first_item, coupon, received_at from orders where customer_id = $1 order by at, external_id
+select external_id, customer_id, at, total, currency, items, first_item, coupon, received_at, tx from orders where customer_id = $1 order by at, external_id
 `
 
 func (q *Queries) OrdersOf(ctx context.Context, customerID string) ([]Order, error) {
@@ -138,6 +138,7 @@ func (q *Queries) OrdersOf(ctx context.Context, customerID string) ([]Order, err
 			&i.FirstItem,
 			&i.Coupon,
 			&i.ReceivedAt,
+			&i.Tx,
 		); err != nil {
 			return nil, err
 		}
@@ -150,7 +151,7 @@ func (q *Queries) OrdersOf(ctx context.Context, customerID string) ([]Order, err
 }
 
 const outcomesOf = `-- name: OutcomesOf :many
-select dedupe_key, touch_id, provider_id, kind, machine, suppress, at, received_at, detail from provider_events where touch_id = any($1::uuid[]) order by at, dedupe_key
+select dedupe_key, touch_id, provider_id, kind, machine, suppress, at, received_at, detail, tx from provider_events where touch_id = any($1::uuid[]) order by at, dedupe_key
 `
 
 func (q *Queries) OutcomesOf(ctx context.Context, touches []string) ([]ProviderEvent, error) {
@@ -172,6 +173,7 @@ func (q *Queries) OutcomesOf(ctx context.Context, touches []string) ([]ProviderE
 			&i.At,
 			&i.ReceivedAt,
 			&i.Detail,
+			&i.Tx,
 		); err != nil {
 			return nil, err
 		}
@@ -267,8 +269,7 @@ func (q *Queries) SuppressionsOf(ctx context.Context, customerID string) ([]Supp
 }
 
 const touchesOf = `-- name: TouchesOf :many
-select t.id, t.key, t.run_id, t.customer_id, t.journey, t.version, t.campaign, t.step, t.agent, t.channel, t.class, t.tags, t.slot, t.creative_id, t.content_hash, t.offer_id, t.state, t.reason, t.not_before, t.planned_at, t.reserved_at, t.sending_at, t.sent_at, t.settled_at, t.provider_id, t.attempts, t.caps, t.cost, t.currency, t.opened_at, t.clicked_at, t.group_key from touches t join journey_runs r on r.id = t.run_id
-where r.customer_id = $1 order by t.planned_at, t.id
+select t.id, t.key, t.run_id, t.customer_id, t.journey, t.version, t.campaign, t.step, t.agent, t.channel, t.class, t.tags, t.slot, t.creative_id, t.content_hash, t.offer_id, t.state, t.reason, t.not_before, t.planned_at, t.reserved_at, t.sending_at, t.sent_at, t.settled_at, t.provider_id, t.attempts, t.caps, t.cost, t.currency, t.opened_at, t.clicked_at, t.group_key from touches t where t.customer_id = $1 order by t.planned_at, t.id
 `
 
 func (q *Queries) TouchesOf(ctx context.Context, customerID string) ([]Touch, error) {

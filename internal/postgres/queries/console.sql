@@ -47,7 +47,7 @@ select w.review_id, w.run_id from review_waiters w join journey_runs r on r.id =
 where r.customer_id = @customer_id;
 
 -- name: RunOfTouches :many
-select t.id, t.run_id from touches t join journey_runs r on r.id = t.run_id where r.customer_id = @customer_id;
+select t.id, t.run_id from touches t where t.customer_id = @customer_id;
 
 -- name: ResponsesToTouch :many
 select p.kind, p.machine, p.at, p.detail from provider_events p where p.touch_id = @touch_id::uuid order by p.at, p.dedupe_key;

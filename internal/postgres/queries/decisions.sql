@@ -1,5 +1,6 @@
--- name: AppendDecisions :one
-select append_decisions(@batch::jsonb)::bigint as seq;
+-- name: AppendDecisions :exec
+select append_decisions(@ats::timestamptz[], @kinds::text[], @actors::text[], @customers::text[], @runs::text[],
+    @touches::text[], @subjects::text[], @bodies::text[]);
 
 -- name: DecisionHead :one
 select seq, hash from decision_head;

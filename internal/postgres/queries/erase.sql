@@ -23,8 +23,8 @@ update orders set first_item = '', coupon = '' where customer_id = @id;
 delete from event_outbox where customer_id = @id;
 
 -- name: EraseProviderDetails :exec
-update provider_events p set detail = '' from journey_runs r join touches t on t.run_id = r.id
-where r.customer_id = @id and p.touch_id = t.id;
+update provider_events p set detail = '' from touches t
+where t.customer_id = @id and p.touch_id = t.id;
 
 -- name: EraseRuns :exec
 -- Running ones end when their workflow sees the erasure.
@@ -37,8 +37,8 @@ where customer_id = @id;
 
 -- name: CloseOpenTouches :exec
 with standing as (
-    select t.id from touches t join journey_runs r on r.id = t.run_id
-    where r.customer_id = @id and t.customer_id = @id and t.state in ('planned', 'in_review', 'deferred', 'reserved')
+    select t.id from touches t
+    where t.customer_id = @id and t.state in ('planned', 'in_review', 'deferred')
     order by t.id for update of t
 ), closed as (
     update touches t set state = 'skipped', reason = @reason::text, reserved_at = null, settled_at = @at::timestamptz

@@ -1,6 +1,5 @@
--- name: SaveTouches :many
--- Stores planned touches. A row that is past planning stays as it is, except that
--- a reserved one may give its slot back.
+-- name: SaveTouches :exec
+-- Stores planned touches. A row that is past planning stays as it is.
 with saved as (
     insert into touches (id, key, run_id, customer_id, journey, version, campaign, step, agent, channel, class, tags,
         slot, creative_id, content_hash, offer_id, state, reason, not_before, planned_at, settled_at, cost, currency, group_key)
@@ -12,34 +11,44 @@ with saved as (
         class = excluded.class, tags = excluded.tags, slot = excluded.slot, creative_id = excluded.creative_id,
         content_hash = excluded.content_hash, offer_id = excluded.offer_id, state = excluded.state,
         reason = excluded.reason, not_before = excluded.not_before, settled_at = excluded.settled_at,
-        cost = excluded.cost, currency = excluded.currency, group_key = excluded.group_key, reserved_at = null
-    where (touches.state in ('planned', 'in_review', 'deferred')
-        or touches.state = 'reserved' and excluded.state in ('deferred', 'blocked', 'skipped'))
+        cost = excluded.cost, currency = excluded.currency, group_key = excluded.group_key
+    where touches.state in ('planned', 'in_review', 'deferred')
     and (touches.state, touches.reason, touches.not_before, touches.agent, touches.channel, touches.class, touches.tags,
         touches.slot, touches.creative_id, touches.content_hash, touches.offer_id, touches.version, touches.group_key)
         is distinct from
         (excluded.state, excluded.reason, excluded.not_before, excluded.agent, excluded.channel, excluded.class, excluded.tags,
         excluded.slot, excluded.creative_id, excluded.content_hash, excluded.offer_id, excluded.version, excluded.group_key)
     returning id, key, state, reason
-), history as (
-    insert into touch_history (touch_id, at, state, reason)
-    select s.id, a.at, s.state, s.reason from saved s
-    join (select unnest(@keys::text[]) as key, unnest(@ats::timestamptz[]) as at) a on a.key = s.key
 )
-select s.id from saved s;
+insert into touch_history (touch_id, at, state, reason)
+select s.id, a.at, s.state, s.reason from saved s
+join (select unnest(@keys::text[]) as key, unnest(@ats::timestamptz[]) as at) a on a.key = s.key;
 
--- name: LockTouches :many
+-- name: LockTouches :exec
 -- Locks touches and their customers' statistics in one order for everybody.
-select t.id, t.customer_id, t.state, t.content_hash from touches t
+select t.id from (select unnest(@ids::uuid[]) as id) x join touches t on t.id = x.id
 join customer_stats s on s.customer_id = t.customer_id
-where t.id = any(@ids::uuid[]) order by t.customer_id, t.id for update of t, s;
+order by t.customer_id, t.id for update of t, s;
+
+-- name: LockStanding :many
+-- Locks touches that may be reserved, those that exist yet, in the order asked:
+-- one look-up by id each, whatever the planner believes of the table's size.
+select t.id, t.customer_id, t.state from unnest(@ids::uuid[]) x(id)
+cross join lateral (select o.id, o.customer_id, o.state from touches o where o.id = x.id offset 0 for update) t;
 
 -- name: ReserveTouches :many
--- Reserves the touches that are under every cap. The caller holds the customers'
+-- Reserves the touches that are under every cap and marks them as being sent;
+-- those that are not there yet are stored first. The caller holds the customers'
 -- locks and has checked the states.
 with asked as (
-    select unnest(@ids::uuid[]) as id, unnest(@customers::uuid[]) as customer_id, unnest(@ats::timestamptz[]) as at,
-        unnest(@contents::text[]) as content, unnest(@caps::text[]) as caps
+    select unnest(@ids::uuid[]) as id, unnest(@keys::text[]) as key, unnest(@runs::uuid[]) as run_id,
+        unnest(@customers::uuid[]) as customer_id, unnest(@journeys::text[]) as journey, unnest(@versions::int[]) as version,
+        unnest(@campaigns::text[]) as campaign, unnest(@steps::text[]) as step, unnest(@agents::text[]) as agent,
+        unnest(@channels::text[]) as channel, unnest(@classes::text[]) as class, unnest(@tags::text[]) as tags,
+        unnest(@slots::text[]) as slot, unnest(@creatives::text[]) as creative, unnest(@contents::text[]) as content,
+        unnest(@offers::text[]) as offer_id, unnest(@planned::timestamptz[]) as planned_at, unnest(@costs::bigint[]) as cost,
+        unnest(@currencies::text[]) as currency, unnest(@groups::text[]) as group_key, unnest(@ats::timestamptz[]) as at,
+        unnest(@caps::text[]) as caps, unnest(@fresh::bool[]) as fresh
 ), windows as (
     select unnest(@cap_touches::uuid[]) as touch_id, unnest(@cap_names::text[]) as cap,
         unnest(@cap_channels::text[]) as channel, unnest(@cap_tags::text[]) as tag,
@@ -53,43 +62,39 @@ with asked as (
         and o.class = 'marketing' and touch_holds_slot(o.state)
         and (w.channel = '' or o.channel = w.channel) and (w.tag = '' or w.tag = any(o.tags)))
     order by w.touch_id, w.place
-), reserved as (
-    update touches t set state = 'reserved', reason = '', not_before = null, reserved_at = a.at,
-        content_hash = coalesce(nullif(a.content, ''), t.content_hash), caps = a.caps::jsonb
-    from asked a where t.id = a.id and t.state in ('planned', 'in_review', 'deferred')
-    and not exists (select from taken f where f.touch_id = t.id)
-    returning t.id, t.reserved_at
+), sending as (
+    insert into touches as t (id, key, run_id, customer_id, journey, version, campaign, step, agent, channel, class, tags,
+        slot, creative_id, content_hash, offer_id, state, planned_at, reserved_at, sending_at, attempts, caps, cost, currency,
+        group_key)
+    select a.id, a.key, a.run_id, a.customer_id, a.journey, a.version, a.campaign, a.step, a.agent, a.channel, a.class,
+        string_to_array(a.tags, chr(31)), a.slot, nullif(a.creative, '')::uuid, a.content, a.offer_id, 'sending',
+        a.planned_at, a.at, a.at, 1, a.caps::jsonb, a.cost, a.currency, a.group_key
+    from asked a where not exists (select from taken f where f.touch_id = a.id) order by a.customer_id, a.id
+    on conflict (key) do update set state = 'sending', reason = '', not_before = null, reserved_at = excluded.reserved_at,
+        sending_at = excluded.sending_at, attempts = t.attempts + 1,
+        content_hash = coalesce(nullif(excluded.content_hash, ''), t.content_hash), caps = excluded.caps
+    where t.state in ('planned', 'in_review', 'deferred')
+    returning t.id
 ), history as (
-    insert into touch_history (touch_id, at, state) select r.id, r.reserved_at, 'reserved' from reserved r
+    insert into touch_history (touch_id, at, state)
+    select a.id, a.at, m.state from sending s join asked a on a.id = s.id
+    cross join (values (1, 'planned'), (2, 'reserved'), (3, 'sending')) as m (place, state)
+    where a.fresh or m.place > 1 order by a.id, m.place
 )
-select a.id::uuid as id, coalesce(f.cap, '')::text as cap
-from asked a left join taken f on f.touch_id = a.id;
-
--- name: MarkSending :many
-with standing as (
-    select t.id from touches t where t.id = any(@ids::uuid[]) and t.state = 'reserved'
-    order by t.customer_id, t.id for update
-), moved as (
-    update touches t set state = 'sending', sending_at = @at::timestamptz, attempts = t.attempts + 1
-    from standing s where t.id = s.id returning t.id
-), history as (
-    insert into touch_history (touch_id, at, state) select m.id, @at::timestamptz, 'sending' from moved m
-)
-select m.id from moved m;
+select a.id::uuid as id, coalesce(f.cap, '')::text as cap, (s.id is not null)::bool as sending
+from asked a left join taken f on f.touch_id = a.id left join sending s on s.id = a.id;
 
 -- name: SettleTouches :exec
--- Moves touches where the rules allow it. Rows of the batch carry state,
--- settled_at (the instant), provider_id, cost, currency, reason and not_before.
+-- Moves touches where the rules allow it.
 with asked as (
-    select b.id::uuid as id, b.state::text as state, b.reason::text as reason, b.not_before::timestamptz as not_before,
-        b.settled_at::timestamptz as at, b.provider_id::text as provider_id, b.cost::bigint as cost,
-        b.currency::text as currency
-    from jsonb_populate_recordset(null::touches, @batch::jsonb) b
+    select unnest(@ids::uuid[]) as id, unnest(@states::text[]) as state, unnest(@reasons::text[]) as reason,
+        unnest(@not_befores::timestamptz[]) as not_before, unnest(@ats::timestamptz[]) as at,
+        unnest(@providers::text[]) as provider_id, unnest(@costs::bigint[]) as cost, unnest(@currencies::text[]) as currency
 ), moved as (
     update touches t set
         state       = case when m.yes then b.state else t.state end,
         reason      = case when m.yes then b.reason else t.reason end,
-        not_before  = case when m.yes then b.not_before else t.not_before end,
+        not_before  = case when m.yes then nullif(b.not_before, '0001-01-01 00:00:00Z') else t.not_before end,
         reserved_at = case when not m.yes then t.reserved_at
                            when touch_holds_slot(b.state) then coalesce(t.reserved_at, t.sending_at, b.at) end,
         sending_at  = case when m.yes and b.state in ('planned', 'in_review', 'deferred') then null else t.sending_at end,
@@ -110,7 +115,7 @@ with asked as (
         o.sent_at is null and t.sent_at is not null as first_sent
 ), history as (
     insert into touch_history (touch_id, at, state, reason)
-    select m.id, m.at, m.state, m.reason from moved m where m.yes
+    select m.id, m.at, m.state, m.reason from moved m where m.yes order by m.id
 ), received as (
     select m.customer_id, count(*) as touches, max(m.sent_at) as last_at
     from moved m where m.first_sent and m.class = 'marketing' group by m.customer_id

@@ -12,6 +12,11 @@ order by b.dedupe_key
 on conflict (dedupe_key) do nothing
 returning dedupe_key, touch_id;
 
+-- name: CountOrphans :exec
+-- Counted by the rows it finds: see pipeline.
+select p.dedupe_key from (select unnest(@providers::text[]) as id) x
+join provider_events p on p.provider_id = x.id and p.touch_id is null;
+
 -- name: AdoptOrphans :many
 -- Provider events that came before we knew the provider's message id.
 update provider_events p set touch_id = t.id from touches t

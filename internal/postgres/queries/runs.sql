@@ -57,23 +57,26 @@ with standing as (
 )
 update journey_runs r set status = 'running', durable = true from standing s where r.id = s.id;
 
--- name: MoveRuns :many
-with standing as (
-    select r.id, r.status from journey_runs r
-    where r.id in (select b.id from jsonb_populate_recordset(null::journey_runs, @batch::jsonb) b)
-    order by r.id for update
+-- name: MoveRuns :exec
+with moves as (
+    select unnest(@ids::uuid[]) as id, unnest(@states::text[]) as status, unnest(@durables::bool[]) as durable,
+        unnest(@helds::bool[]) as held, unnest(@steps::text[]) as step, unnest(@starts::timestamptz[]) as step_started_at,
+        unnest(@dues::timestamptz[]) as due_at, unnest(@positions::int[]) as position,
+        unnest(@conversions::timestamptz[]) as converted_at, unnest(@ends::timestamptz[]) as ended_at,
+        unnest(@reasons::text[]) as end_reason
+), standing as (
+    select r.id, r.status from journey_runs r where r.id in (select m.id from moves m) order by r.id for update
 )
 update journey_runs r set
     status          = case when s.status = 'ended' then s.status else coalesce(nullif(m.status, ''), r.status) end,
     durable         = case when s.status = 'ended' then r.durable else r.durable or m.durable end,
     held            = case when s.status = 'ended' then false else m.held end,
     step            = case when s.status = 'ended' or m.step = '' then r.step else m.step end,
-    step_started_at = case when s.status = 'ended' then r.step_started_at else coalesce(m.step_started_at, r.step_started_at) end,
-    due_at          = case when s.status = 'ended' then null else m.due_at end,
+    step_started_at = case when s.status = 'ended' then r.step_started_at else coalesce(nullif(m.step_started_at, '0001-01-01 00:00:00Z'), r.step_started_at) end,
+    due_at          = case when s.status = 'ended' then null else nullif(m.due_at, '0001-01-01 00:00:00Z') end,
     position        = case when s.status = 'ended' or m.position = 0 then r.position else m.position end,
-    converted_at    = coalesce(m.converted_at, r.converted_at),
-    ended_at        = case when s.status = 'ended' then r.ended_at else coalesce(m.ended_at, r.ended_at) end,
+    converted_at    = coalesce(nullif(m.converted_at, '0001-01-01 00:00:00Z'), r.converted_at),
+    ended_at        = case when s.status = 'ended' then r.ended_at else coalesce(nullif(m.ended_at, '0001-01-01 00:00:00Z'), r.ended_at) end,
     end_reason      = case when s.status = 'ended' or m.end_reason = '' then r.end_reason else m.end_reason end
-from jsonb_populate_recordset(null::journey_runs, @batch::jsonb) m join standing s on s.id = m.id
-where r.id = m.id
-returning r.id;
+from moves m join standing s on s.id = m.id
+where r.id = m.id;

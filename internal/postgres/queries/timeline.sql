@@ -5,8 +5,7 @@ select id, name, occurred_at, source from events where customer_id = @customer_i
 select * from orders where customer_id = @customer_id order by at, external_id;
 
 -- name: TouchesOf :many
-select t.* from touches t join journey_runs r on r.id = t.run_id
-where r.customer_id = @customer_id order by t.planned_at, t.id;
+select t.* from touches t where t.customer_id = @customer_id order by t.planned_at, t.id;
 
 -- name: HistoryOf :many
 select h.touch_id, h.at, h.state, h.reason from touch_history h
