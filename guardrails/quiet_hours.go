@@ -59,6 +59,13 @@ var quietHoursRule = Rule{
 	},
 }
 
+// CheckHours asks the quiet-hours rule alone, under the policy in force at t.At:
+// the watch judges with it what went out. It looks at the instant, the channel,
+// the class and the customer's place.
+func CheckHours(t Touch, p *Policy, b *brand.Brand) []lifecycle.Finding {
+	return quietHoursRule.Check(t, p.At(t.At), b)
+}
+
 // openHours is one window that must allow the instant.
 type openHours struct {
 	name  string

@@ -114,6 +114,19 @@ func (s *Starter) StartUpkeep(ctx context.Context) error {
 	return unlessStarted(err)
 }
 
+// watchFor is the real time that one activity keeps watch.
+const watchFor = 5 * time.Minute
+
+// StartWatch makes sure that the watch runs.
+func (s *Starter) StartWatch(ctx context.Context) error {
+	_, err := s.Client.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: workflows.WatchID, TaskQueue: workflows.QueueEngine,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		StaticSummary:            "Circuit breaker, anomalies and alerts",
+	}, workflows.WatchName, workflows.WatchInput{Every: watchFor})
+	return unlessStarted(err)
+}
+
 // unlessStarted treats an already started workflow as success.
 func unlessStarted(err error) error {
 	var started *serviceerror.WorkflowExecutionAlreadyStarted

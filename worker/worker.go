@@ -9,8 +9,11 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	sdk "go.temporal.io/sdk/worker"
+	"golang.org/x/sync/errgroup"
 
 	"touchstone/activities"
 	"touchstone/agents"
@@ -39,6 +42,8 @@ type Options struct {
 	// Wrap may put something between activities and their ports: the fault suite
 	// breaks them there. nil leaves them as they are.
 	Wrap func(*activities.Journeys, *activities.Campaigns)
+	// Metrics is where the worker's own metrics go; nil = nowhere.
+	Metrics prometheus.Registerer
 }
 
 // Worker runs workflows and activities, and routes stored events to journeys.
@@ -46,6 +51,8 @@ type Worker struct {
 	options    Options
 	workers    []sdk.Worker
 	router     *gateway.Router
+	times      *Stopwatch
+	prober     *prober
 	starter    *Starter
 	Definition *Definitions
 }
@@ -68,7 +75,7 @@ func New(o Options) (*Worker, error) {
 	renderer := copywriter.NewRenderer()
 	journeys := &activities.Journeys{
 		Runs: o.Store, Ledger: o.Store, Creatives: o.Store, Reviews: o.Store, Controls: o.Store, Evidence: o.Store, Due: o.Store,
-		Definitions: definitions, Brand: o.Brand, Policy: o.Policy, Agent: agents.ByName, Renderer: renderer, Links: links,
+		Definitions: definitions, Brand: o.Brand, Policy: o.Policy, Agent: agents.Under(agentTest(o.Brand), agents.ByName), Renderer: renderer, Links: links,
 		Providers: o.Providers, Starter: starter, Scale: o.Scale, ReviewSLA: c.Review.SLA, Concurrency: c.SendGrid.InFlight, Log: o.Log,
 	}
 	reviews := &activities.Reviews{
@@ -87,6 +94,10 @@ func New(o Options) (*Worker, error) {
 		o.Wrap(journeys, campaigns)
 	}
 	w := &Worker{options: o, starter: starter, Definition: definitions}
+	if w.times, err = NewStopwatch(o.Metrics); err != nil {
+		return nil, err
+	}
+	w.prober = newProber(o, w.times)
 	engine := w.add(workflows.QueueEngine, 0)
 	workflows.Register(engine)
 	for _, a := range []any{
@@ -98,6 +109,11 @@ func New(o Options) (*Worker, error) {
 		engine.RegisterActivity(a)
 	}
 	w.add(workflows.QueueBroadcast, 0).RegisterActivity(journeys.SendPage)
+	keeper, err := newWatch(o, now)
+	if err != nil {
+		return nil, err
+	}
+	w.add(workflows.QueueWatch, 0).RegisterActivity(keeper.KeepWatch)
 	for channel := range o.Providers {
 		rate := 0.0
 		if channel == lifecycle.Email {
@@ -124,6 +140,7 @@ func (w *Worker) add(queue string, perSecond float64) sdk.Worker {
 		ActivityTaskPollerBehavior:         sdk.NewPollerBehaviorAutoscaling(sdk.PollerBehaviorAutoscalingOptions{InitialNumberOfPollers: 4, MinimumNumberOfPollers: 1, MaximumNumberOfPollers: 16}),
 		MaxConcurrentActivityExecutionSize: 64,
 		WorkerStopTimeout:                  20 * time.Second, // lets a delivery settle what it sent
+		Interceptors:                       []interceptor.WorkerInterceptor{w.times},
 	}
 	if queue != workflows.QueueEngine {
 		options.DisableWorkflowWorker = true
@@ -141,6 +158,9 @@ func (w *Worker) add(queue string, perSecond float64) sdk.Worker {
 
 // Run works until ctx ends, then stops gracefully.
 func (w *Worker) Run(ctx context.Context) error {
+	if err := w.runAgentTest(ctx); err != nil {
+		return err
+	}
 	sdk.SetStickyWorkflowCacheSize(stickyWorkflows)
 	for _, each := range w.workers {
 		if err := each.Start(); err != nil {
@@ -152,7 +172,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := w.starter.StartUpkeep(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
-	return w.router.Run(ctx)
+	if err := w.starter.StartWatch(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return w.router.Run(ctx) })
+	group.Go(func() error { return w.prober.Run(ctx) })
+	return group.Wait()
 }
 
 func (w *Worker) stop() {

@@ -17,6 +17,7 @@ var (
 	reviews   *activities.Reviews
 	upkeep    *activities.Upkeep
 	erasure   *activities.Erasure
+	watch     *activities.Watch
 )
 
 func call[Out any](ctx workflow.Context, activity, in any) (Out, error) {
@@ -77,4 +78,8 @@ func runUpkeep(ctx workflow.Context, in activities.UpkeepInput) (activities.Upke
 
 func erase(ctx workflow.Context, in activities.EraseInput) (activities.Erased, error) {
 	return call[activities.Erased](longWork(ctx, "forget the customer"), erasure.Erase, in)
+}
+
+func keepWatch(ctx workflow.Context, in activities.WatchInput) (activities.WatchResult, error) {
+	return call[activities.WatchResult](watching(ctx, in.For), watch.KeepWatch, in)
 }

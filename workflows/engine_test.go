@@ -74,7 +74,7 @@ func startEngine() (*engine, error) {
 		return nil, err
 	}
 	worker.SetStickyWorkflowCacheSize(0)
-	for _, queue := range []string{workflows.QueueEngine, workflows.QueueBroadcast, workflows.QueueDelivery(lifecycle.Email)} {
+	for _, queue := range []string{workflows.QueueEngine, workflows.QueueBroadcast, workflows.QueueWatch, workflows.QueueDelivery(lifecycle.Email)} {
 		w := worker.New(e.Client, queue, worker.Options{Identity: "worker", DisableWorkflowWorker: queue != workflows.QueueEngine})
 		if queue == workflows.QueueEngine {
 			workflows.Register(w)

@@ -32,6 +32,7 @@ type fakes struct {
 	Release   func(activities.ReleaseInput) (activities.Released, error)
 	Round     func(activities.UpkeepInput) (activities.UpkeepResult, error)
 	Erase     func(activities.EraseInput) (activities.Erased, error)
+	KeepWatch func(activities.WatchInput) (activities.WatchResult, error)
 
 	over atomic.Bool // for fakes that answer differently from some moment on
 
@@ -65,6 +66,7 @@ func registerFakes(r worker.ActivityRegistry, of func(context.Context) *fakes) {
 	fake(r, of, "Release", func(f *fakes) func(activities.ReleaseInput) (activities.Released, error) { return f.Release })
 	fake(r, of, "Round", func(f *fakes) func(activities.UpkeepInput) (activities.UpkeepResult, error) { return f.Round })
 	fake(r, of, "Erase", func(f *fakes) func(activities.EraseInput) (activities.Erased, error) { return f.Erase })
+	fake(r, of, "KeepWatch", func(f *fakes) func(activities.WatchInput) (activities.WatchResult, error) { return f.KeepWatch })
 }
 
 func fake[In, Out any](r worker.ActivityRegistry, of func(context.Context) *fakes, name string, pick func(*fakes) func(In) (Out, error)) {

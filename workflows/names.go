@@ -21,14 +21,16 @@ const (
 	ReviewName    = "Review"
 	ErasureName   = "Erasure"
 	UpkeepName    = "Upkeep"
+	WatchName     = "Watch"
 )
 
 // Task queues. Deliveries have a queue per provider, so that a provider's rate
 // limit holds over all workers; broadcasts have one so that a large campaign
-// never starves journeys.
+// never starves journeys; the watch has one so that nothing starves it.
 const (
 	QueueEngine    = "touchstone"
 	QueueBroadcast = "touchstone-broadcast"
+	QueueWatch     = "touchstone-watch"
 )
 
 // QueueDelivery is the task queue of one channel's provider.
@@ -62,6 +64,9 @@ func ErasureID(id lifecycle.CustomerID) string { return "erasure/" + string(id) 
 
 // UpkeepID is the workflow id of the one upkeep workflow.
 const UpkeepID = "upkeep"
+
+// WatchID is the workflow id of the one watch.
+const WatchID = "watch"
 
 // CampaignAttributes are the search attributes of a campaign's workflow.
 func CampaignAttributes(name, journey string) temporal.SearchAttributes {

@@ -34,7 +34,7 @@ func TestNamesArePersisted(t *testing.T) {
 	for _, name := range activityNames(t) {
 		names = append(names, "activity "+name)
 	}
-	for _, queue := range []string{workflows.QueueEngine, workflows.QueueBroadcast, workflows.QueueDelivery(lifecycle.Email)} {
+	for _, queue := range []string{workflows.QueueEngine, workflows.QueueBroadcast, workflows.QueueWatch, workflows.QueueDelivery(lifecycle.Email)} {
 		names = append(names, "queue "+queue)
 	}
 	for _, key := range []temporal.SearchAttributeKey{
@@ -43,7 +43,7 @@ func TestNamesArePersisted(t *testing.T) {
 		names = append(names, fmt.Sprintf("attribute %s %s", key.GetName(), key.GetValueType()))
 	}
 	for _, id := range []string{
-		workflows.JourneyID(runOf("spring")), workflows.CampaignID("spring"), workflows.PreflightID("winback", 3), workflows.ErasureID("c-1"), workflows.UpkeepID,
+		workflows.JourneyID(runOf("spring")), workflows.CampaignID("spring"), workflows.PreflightID("winback", 3), workflows.ErasureID("c-1"), workflows.UpkeepID, workflows.WatchID,
 	} {
 		names = append(names, "id "+id)
 	}
@@ -130,7 +130,7 @@ func activityNames(t *testing.T) []string {
 		ctxType = reflect.TypeFor[context.Context]()
 		errType = reflect.TypeFor[error]()
 	)
-	for _, owner := range []any{&activities.Journeys{}, &activities.Campaigns{}, &activities.Reviews{}, &activities.Upkeep{}, &activities.Erasure{}} {
+	for _, owner := range []any{&activities.Journeys{}, &activities.Campaigns{}, &activities.Reviews{}, &activities.Upkeep{}, &activities.Erasure{}, &activities.Watch{}} {
 		methods := reflect.TypeOf(owner)
 		for i := range methods.NumMethod() {
 			m := methods.Method(i)

@@ -64,3 +64,15 @@ func longWork(ctx workflow.Context, summary string) workflow.Context {
 		Summary:             summary,
 	})
 }
+
+// watching is a watch that lasts for a while on its own queue. Its heartbeats say
+// within seconds that the worker has died, and another goes on.
+func watching(ctx workflow.Context, lasts time.Duration) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:           QueueWatch,
+		StartToCloseTimeout: lasts + 10*time.Minute, // a proof of the ledger may outlast the watch
+		HeartbeatTimeout:    workerDead,
+		RetryPolicy:         storeRetry,
+		Summary:             "keep watch",
+	})
+}

@@ -14,4 +14,5 @@ func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(Review, workflow.RegisterOptions{Name: ReviewName})
 	r.RegisterWorkflowWithOptions(Erasure, workflow.RegisterOptions{Name: ErasureName})
 	r.RegisterWorkflowWithOptions(Upkeep, workflow.RegisterOptions{Name: UpkeepName})
+	r.RegisterWorkflowWithOptions(Watch, workflow.RegisterOptions{Name: WatchName})
 }

@@ -430,5 +430,14 @@ func otherScenarios() []scenario {
 				d.settle()
 			},
 		},
+		{
+			workflow: workflows.WatchName, name: "rounds", endless: true,
+			input: inputOf(workflows.WatchInput{Every: 5 * time.Minute}),
+			fakes: watchFakes,
+			drive: func(d *driver) {
+				d.calls("KeepWatch", 4)
+				d.settle()
+			},
+		},
 	}
 }

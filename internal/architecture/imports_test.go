@@ -34,10 +34,10 @@ var levels = map[string]int{
 
 	"workflows": 4, "internal/story": 4,
 
-	"activities": 3, "internal/postgres": 3, "internal/ingest": 3, "internal/channel/sendgrid": 3, "internal/copywriter": 3,
+	"activities": 3, "internal/postgres": 3, "internal/ingest": 3, "internal/channel/sendgrid": 3, "internal/copywriter": 3, "internal/alert": 3,
 
 	"agents": 2, "guardrails": 2, "internal/journey": 2, "internal/segment": 2, "internal/channel": 2, "internal/ledger": 2,
-	"internal/access": 2, "internal/experiment": 2, "internal/measure": 2, "internal/sandbox": 2,
+	"internal/access": 2, "internal/experiment": 2, "internal/measure": 2, "internal/sandbox": 2, "internal/watch": 2,
 
 	"internal/clock": 1, "internal/config": 1, "internal/telemetry": 1, "internal/brand": 1, "internal/link": 1, "internal/yamldoc": 1, "internal/web": 1,
 
@@ -61,7 +61,12 @@ var stated = map[string]string{
 	"internal/ingest internal/postgres":             "bulk rows are the store's",
 	"activities internal/copywriter":                "briefs, merge fields and the occasion are the copywriter's words",
 	"internal/journey internal/segment":             "conditions in journeys are segments",
+	"agents internal/experiment":                    "tests switch agents off by a stable draw",
+	"internal/measure/attribution internal/measure": "intervals, arms and minimums",
 	"internal/measure internal/ledger":              "what is measured are ledger records",
+	"internal/watch internal/ledger":                "violations are found in the ledger",
+	"internal/watch internal/measure":               "a rate is judged with its interval",
+	"internal/watch internal/measure/anomaly":       "an anomaly becomes an alert",
 	"internal/brand internal/yamldoc":               "the brand file is YAML",
 	"internal/yamldoc internal/clock":               "durations in YAML are the clock's",
 	"internal/sandbox/people internal/sandbox":      "simulated people answer the sandbox's messages",

@@ -18,6 +18,9 @@ type Brand struct {
 	Costs    Costs
 	Offers   []lifecycle.Offer // the catalogue, cheapest first
 	Priors   Priors
+
+	Windows   map[lifecycle.Channel]AttributionWindow // of attribution, per channel; others have the configured window from sending
+	AgentTest AgentTest
 }
 
 // Sender is who the customer sees and the law asks for.
@@ -48,7 +51,8 @@ type Links struct {
 type Costs struct {
 	PerTouch map[lifecycle.Channel]lifecycle.Money // what one message costs
 	Fatigue  lifecycle.Money                       // price of the first extra touch in a week; doubles per further touch
-	Margin   float64                               // contribution margin of revenue, in [0,1]
+	Margin   float64                               // contribution margin of revenue at list prices, in [0,1]
+	Monthly  lifecycle.Money                       // fixed cost of the programme in a month: licences, people, tools
 }
 
 // Priors start the response rates before there is evidence.

@@ -36,7 +36,7 @@ func Parse(file string, source []byte) (*Brand, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := doc.Root().Fields("name", "currency", "time_zone", "sender", "voice", "links", "stages", "costs", "offers", "priors")
+	f := doc.Root().Fields("name", "currency", "time_zone", "sender", "voice", "links", "stages", "costs", "offers", "priors", "attribution", "agent_test")
 	b := &Brand{
 		Name:     f.Get("name").Required("Larkspur Home").Text(),
 		Currency: currency(f.Get("currency").Required("USD")),
@@ -45,6 +45,9 @@ func Parse(file string, source []byte) (*Brand, error) {
 		Voice:    voice(f.Get("voice")),
 		Links:    links(f.Get("links").Required("{shop: https://shop.example}")),
 		Stages:   stages(f.Get("stages")),
+
+		Windows:   attributionWindows(f.Get("attribution")),
+		AgentTest: agentTest(f.Get("agent_test")),
 	}
 	money := b.Currency
 	if !lifecycle.ValidCurrency(money) {
@@ -223,11 +226,12 @@ func channels(n yamldoc.Node, read func(lifecycle.Channel, yamldoc.Node)) {
 }
 
 func costs(n yamldoc.Node, currency string) Costs {
-	f := n.Fields("per_touch", "fatigue", "margin")
+	f := n.Fields("per_touch", "fatigue", "margin", "monthly")
 	c := Costs{
 		PerTouch: map[lifecycle.Channel]lifecycle.Money{},
 		Fatigue:  amount(f.Get("fatigue"), currency),
 		Margin:   f.Get("margin").Required("0.45").Float(0, 1),
+		Monthly:  amount(f.Get("monthly"), currency),
 	}
 	channels(f.Get("per_touch"), func(ch lifecycle.Channel, v yamldoc.Node) { c.PerTouch[ch] = amount(v, currency) })
 	return c

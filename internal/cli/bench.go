@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/pprof"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,8 +29,9 @@ func (a *app) bench() *cobra.Command {
 		Short: "Measure against minimal code in the same run and print the ratios",
 		Long: "Starts the engines, without keeping anything, and measures journeys against a hand-written minimal\n" +
 			"workflow, a broadcast against a bare loop over the provider's client, the import against COPY and\n" +
-			"the reservation of cap slots against one hand-written statement, and key figures of a generated year\n" +
-			"from hourly sums against raw rows. Ours and the baseline take turns; medians count. Exits non-zero when a target is missed.",
+			"the reservation of cap slots against one hand-written statement, key figures of a generated year\n" +
+			"from hourly sums against raw rows, and the detection of anomalies against a band of two standard\n" +
+			"deviations. Ours and the baseline take turns; medians count. Exits non-zero when a target is missed.",
 		Example: "  touchstone bench --quick\n  touchstone bench --part broadcast --customers 20000\n  touchstone bench --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -69,7 +71,7 @@ func (a *app) bench() *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.BoolVar(&f.quick, "quick", false, "less than two minutes: shapes rather than figures")
-	flags.StringSliceVar(&f.parts, "part", nil, "measure only these `parts`: journeys, broadcast, import, reserve, kpi, console")
+	flags.StringSliceVar(&f.parts, "part", nil, "measure only these `parts`: "+strings.Join(bench.Parts, ", "))
 	flags.IntVar(&f.rounds, "rounds", 0, "`rounds` of ours and of the baseline each")
 	flags.IntVar(&f.journeys, "journeys", 0, "`number` of journeys of a round")
 	flags.IntVar(&f.inFlight, "in-flight", 0, "journeys at once")

@@ -40,10 +40,10 @@ type importFlags struct {
 
 func (a *app) imports() *cobra.Command {
 	var verbs []*cobra.Command
-	for _, kind := range []ingest.Kind{ingest.Customers, ingest.Events, ingest.Orders} {
+	for _, kind := range []ingest.Kind{ingest.Customers, ingest.Events, ingest.Orders, ingest.Touches} {
 		verbs = append(verbs, a.importKind(kind))
 	}
-	return noun("import", "Bring in customers, events and orders from files",
+	return noun("import", "Bring in customers, events, orders and past touches from files",
 		"Reads CSV and JSON lines, gzipped or not, or - for standard input. Columns with foreign names\n"+
 			"need a mapping file. Refused rows go to a reject file with line and reason and stop nothing.\n"+
 			"Repeating an import changes nothing; an interrupted one resumes where it stopped.", verbs...)

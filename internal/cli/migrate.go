@@ -84,7 +84,7 @@ func (a *app) searchAttributes(ctx context.Context, c config.Config, result *mig
 	if err != nil {
 		return lifecycle.Errorf(lifecycle.Invalid, "%w", err)
 	}
-	connection, err := dialTemporal(ctx, c, prometheus.NewRegistry(), log)
+	connection, err := dialTemporal(ctx, c, prometheus.NewRegistry(), log, false)
 	if err != nil {
 		return err
 	}

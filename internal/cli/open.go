@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.temporal.io/sdk/client"
@@ -33,6 +34,7 @@ type session struct {
 	log    *slog.Logger
 
 	metrics *prometheus.Registry
+	traced  bool // spans are sent: see telemetry.Tracing
 }
 
 // stackFile is where `touchstone dev` says how to reach what it started.
@@ -117,16 +119,32 @@ func loadRules(c config.Config) (*brand.Brand, *guardrails.Policy, error) {
 	return b, policy, nil
 }
 
+// trace sends the spans of a service where the environment says, until stop.
+func (a *app) trace(ctx context.Context, s *session, service string) (stop func(), err error) {
+	shutdown, on, err := telemetry.Tracing(ctx, service, a.LookupEnv)
+	if err != nil {
+		return nil, lifecycle.Errorf(lifecycle.Invalid, "%w", err)
+	}
+	s.traced = on
+	return func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := shutdown(last); err != nil {
+			s.log.Warn("the last spans were not sent", "error", err.Error())
+		}
+	}, nil
+}
+
 func (s *session) close() { s.store.Close() }
 
 // dial connects to Temporal.
 func (s *session) dial(ctx context.Context) (client.Client, error) {
-	return dialTemporal(ctx, s.config, s.metrics, s.log)
+	return dialTemporal(ctx, s.config, s.metrics, s.log, s.traced)
 }
 
 // dialTemporal connects to the configured cluster: a plain one, Temporal Cloud
 // with an API key, or one with mTLS.
-func dialTemporal(ctx context.Context, c config.Config, metrics *prometheus.Registry, log *slog.Logger) (client.Client, error) {
+func dialTemporal(ctx context.Context, c config.Config, metrics *prometheus.Registry, log *slog.Logger, traced bool) (client.Client, error) {
 	options := client.Options{
 		HostPort: c.Temporal.Address, Namespace: c.Temporal.Namespace, Logger: temporallog.NewStructuredLogger(log),
 		MetricsHandler: telemetry.NewTemporalMetrics(metrics),
@@ -138,6 +156,11 @@ func dialTemporal(ctx context.Context, c config.Config, metrics *prometheus.Regi
 	options.ConnectionOptions.TLS = tlsConfig
 	if c.Temporal.APIKey != "" {
 		options.Credentials = client.NewAPIKeyStaticCredentials(c.Temporal.APIKey)
+	}
+	if traced {
+		if err := telemetry.TraceTemporal(&options); err != nil {
+			return nil, err
+		}
 	}
 	connection, err := client.DialContext(ctx, options)
 	if err != nil {

@@ -31,6 +31,11 @@ func (a *app) serve() *cobra.Command {
 			if err := s.validate(); err != nil {
 				return err
 			}
+			untrace, err := a.trace(ctx, s, "touchstone-gateway")
+			if err != nil {
+				return err
+			}
+			defer untrace()
 			connection, err := s.dial(ctx)
 			if err != nil {
 				return err

@@ -15,6 +15,7 @@ type status struct {
 	Now       time.Time            `json:"now"`             // business time
 	Speed     float64              `json:"speed,omitempty"` // business seconds per real second, when scaled
 	Stopped   []stopView           `json:"stopped"`
+	Alerts    []alertLine          `json:"alerts"`
 	Pulse     pulse                `json:"pulse"`
 	Journeys  []postgres.RunCounts `json:"journeys"`
 	Campaigns []campaignLine       `json:"campaigns"`
@@ -61,7 +62,7 @@ func (a *app) status() *cobra.Command {
 }
 
 func (s *session) status(ctx context.Context) (status, error) {
-	out := status{Now: s.clock.Now(), Stopped: []stopView{}, Links: map[string]string{}}
+	out := status{Now: s.clock.Now(), Stopped: []stopView{}, Alerts: []alertLine{}, Links: map[string]string{}}
 	if s.clock.Scale.Scaled() {
 		out.Speed = s.clock.Scale.Factor
 	}
@@ -73,6 +74,13 @@ func (s *session) status(ctx context.Context) (status, error) {
 		if c.State != ledger.ControlRunning {
 			out.Stopped = append(out.Stopped, stopped(c))
 		}
+	}
+	alerts, err := s.store.Alerts(ctx, false, 20)
+	if err != nil {
+		return out, err
+	}
+	for _, alert := range alerts {
+		out.Alerts = append(out.Alerts, alertLineOf(alert))
 	}
 	p, err := s.store.Pulse(ctx)
 	if err != nil {
@@ -128,6 +136,9 @@ func (a *app) showStatus(s status) {
 			name += " " + c.Name
 		}
 		a.say("controls       %s", wrap(name+" is "+c.State+" since "+day(c.At)+" by "+c.By+": "+c.Reason, 15))
+	}
+	if len(s.Alerts) > 0 {
+		a.say("alerts         %s", wrap(many(len(s.Alerts), "is", "are")+" open: touchstone alert list; latest: "+s.Alerts[0].Title, 15))
 	}
 	a.say("touches        %d sent, %d deferred, %d blocked", s.Pulse.Sent, s.Pulse.Deferred, s.Pulse.Blocked)
 	reviews := "none waits"

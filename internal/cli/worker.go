@@ -36,6 +36,11 @@ func (a *app) worker() *cobra.Command {
 			if err := s.validate(); err != nil {
 				return err
 			}
+			untrace, err := a.trace(ctx, s, "touchstone-worker")
+			if err != nil {
+				return err
+			}
+			defer untrace()
 			connection, err := s.dial(ctx)
 			if err != nil {
 				return err
@@ -47,9 +52,12 @@ func (a *app) worker() *cobra.Command {
 			}
 			w, err := worker.New(worker.Options{
 				Config: s.config, Store: s.store, Temporal: connection, Brand: s.brand, Policy: s.policy,
-				Scale: s.clock.Scale, Providers: providers, Log: s.log,
+				Scale: s.clock.Scale, Providers: providers, Log: s.log, Metrics: s.metrics,
 			})
 			if err != nil {
+				return err
+			}
+			if err := worker.RegisterGauges(s.metrics, s.store, s.config, s.brand, s.clock, s.log); err != nil {
 				return err
 			}
 			a.note("worker on %s, namespace %s; Ctrl-C stops it", s.config.Temporal.Address, s.config.Temporal.Namespace)

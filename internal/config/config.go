@@ -24,6 +24,7 @@ type Config struct {
 	SendGrid    SendGrid `yaml:"sendgrid"`
 	OpenAI      OpenAI   `yaml:"openai"`
 	Review      Review   `yaml:"review"`
+	Watch       Watch    `yaml:"watch"`
 	BrandFile   string   `yaml:"brand_file"`  // empty: the shipped example brand
 	PolicyFile  string   `yaml:"policy_file"` // empty: the shipped guardrail policy
 	// GlobalHoldout is the share of customers who never receive marketing, so
@@ -109,6 +110,7 @@ func Defaults() Config {
 		SendGrid:          SendGrid{BaseURL: "https://api.sendgrid.com", InFlight: 32},
 		OpenAI:            OpenAI{BaseURL: "https://api.openai.com/v1", Model: "gpt-4o-mini", Timeout: 20 * time.Second, InputPrice: 15, OutputPrice: 60, BudgetPerDay: 1000},
 		Review:            Review{SLA: 5 * time.Minute, Escalate: 30 * time.Minute, Expire: 24 * time.Hour},
+		Watch:             defaultWatch(),
 		GlobalHoldout:     0.05,
 		AttributionWindow: 7 * 24 * time.Hour,
 		LogLevel:          "info",
@@ -157,6 +159,8 @@ func (c *Config) environment(lookup func(string) (string, bool)) error {
 		"TOUCHSTONE_BRAND":              &c.BrandFile,
 		"TOUCHSTONE_POLICY":             &c.PolicyFile,
 		"TOUCHSTONE_METRICS_LISTEN":     &c.MetricsListen,
+		"TOUCHSTONE_ALERT_WEBHOOK":      &c.Watch.Webhook,
+		"TOUCHSTONE_WATCH_PROBE":        &c.Watch.Probe,
 		"TOUCHSTONE_LOG_LEVEL":          &c.LogLevel,
 		"TOUCHSTONE_LOG_FORMAT":         &c.LogFormat,
 	}
@@ -166,13 +170,17 @@ func (c *Config) environment(lookup func(string) (string, bool)) error {
 		}
 	}
 	lists := map[string]*[]string{
-		"TOUCHSTONE_WRITE_KEYS": &c.Gateway.WriteKeys,
-		"TOUCHSTONE_LINK_KEYS":  &c.Gateway.LinkKeys,
-		"SENDGRID_WEBHOOK_KEYS": &c.SendGrid.WebhookKeys,
+		"TOUCHSTONE_WRITE_KEYS":  &c.Gateway.WriteKeys,
+		"TOUCHSTONE_LINK_KEYS":   &c.Gateway.LinkKeys,
+		"SENDGRID_WEBHOOK_KEYS":  &c.SendGrid.WebhookKeys,
+		"TOUCHSTONE_ALERT_EMAIL": &c.Watch.Email,
 	}
 	for name, field := range lists {
 		if v, ok := lookup(name); ok {
-			*field = strings.Split(v, ",")
+			*field = nil
+			if v != "" {
+				*field = strings.Split(v, ",")
+			}
 		}
 	}
 	if v, ok := lookup("TOUCHSTONE_GLOBAL_HOLDOUT"); ok {
@@ -217,6 +225,7 @@ func (c Config) Validate(scaled bool) []string {
 	if !(0 < c.Review.SLA && c.Review.SLA <= c.Review.Escalate && c.Review.Escalate <= c.Review.Expire) {
 		add("review: sla, escalate and expire must be positive and in this order")
 	}
+	problems = append(problems, c.Watch.problems(scaled)...)
 	if (c.Temporal.TLSCert == "") != (c.Temporal.TLSKey == "") {
 		add("temporal: mTLS needs both the certificate and the key file")
 	}

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 	enums "go.temporal.io/api/enums/v1"
@@ -13,6 +12,7 @@ import (
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/segment"
+	"touchstone/worker"
 	"touchstone/workflows"
 )
 
@@ -145,42 +145,11 @@ func (p *Plane) Control(ctx context.Context, c ledger.Control) error {
 	if c.Reason == "" && c.State != ledger.ControlRunning {
 		return lifecycle.Errorf(lifecycle.Invalid, "say why with --reason, it is shown to everybody who is held")
 	}
-	now := p.Clock.Now()
-	if err := p.Store.SetControl(ctx, c, now); err != nil {
-		return err
-	}
-	if err := p.log(ctx, "control."+string(c.State), c.By, string(c.Scope)+" "+c.Name, c); err != nil {
-		return err
-	}
-	if err := p.signalCampaigns(ctx, c, now); err != nil {
+	if err := worker.NewController(p.Store, p.Temporal, p.Clock.Now).Control(ctx, c); err != nil {
 		return err
 	}
 	if c.State == ledger.ControlRunning {
 		return p.releaseHeld(ctx, c)
-	}
-	return nil
-}
-
-// signalCampaigns tells the campaigns that a control concerns.
-func (p *Plane) signalCampaigns(ctx context.Context, c ledger.Control, now time.Time) error {
-	signal := map[ledger.ControlState]string{
-		ledger.ControlPaused: workflows.SignalPause, ledger.ControlHalted: workflows.SignalHalt, ledger.ControlRunning: workflows.SignalResume,
-	}[c.State]
-	campaigns, err := p.Store.Campaigns(ctx)
-	if err != nil {
-		return err
-	}
-	for _, campaign := range campaigns {
-		concerned := c.Scope == ledger.ScopeGlobal || c.Scope == ledger.ScopeChannel ||
-			c.Scope == ledger.ScopeJourney && c.Name == campaign.Journey || c.Scope == ledger.ScopeCampaign && c.Name == campaign.Name
-		if !concerned || campaign.Status == workflows.StatusDone {
-			continue
-		}
-		if err := p.Temporal.SignalWorkflow(ctx, workflows.CampaignID(campaign.Name), "", signal, activities.Woken{Reason: c.Reason + " (" + c.By + ")", At: now}); err != nil {
-			if lifecycle.CodeOf(engineError(campaign.Name, err)) != lifecycle.NotFound {
-				return engineError("campaign "+campaign.Name, err)
-			}
-		}
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
 
 	"touchstone/internal/clock"
 	"touchstone/internal/ingest"
@@ -124,13 +126,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return web.Serve(ctx, l, s.handler, s.Log)
 }
 
-// door wraps a handler with a time limit, metrics, and the answer to a panic.
+// door wraps a handler with a time limit, metrics, a span, and the answer to a panic.
 // Paths are not logged: they carry tokens.
 func (s *Server) door(name string, handle http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(r.Context(), web.RequestTime)
 		defer cancel()
+		ctx, span := otel.Tracer("touchstone/gateway").Start(ctx, "gateway "+name, trace.WithSpanKind(trace.SpanKindServer))
+		defer span.End()
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if p := recover(); p != nil {

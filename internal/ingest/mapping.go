@@ -22,15 +22,16 @@ const (
 	Customers Kind = "customers"
 	Events    Kind = "events"
 	Orders    Kind = "orders"
+	Touches   Kind = "touches" // and who was held out of them
 )
 
 // ParseKind returns the kind named s.
 func ParseKind(s string) (Kind, error) {
 	switch k := Kind(s); k {
-	case Customers, Events, Orders:
+	case Customers, Events, Orders, Touches:
 		return k, nil
 	}
-	return "", lifecycle.Errorf(lifecycle.Invalid, "unknown kind of import %q: use customers, events or orders", s)
+	return "", lifecycle.Errorf(lifecycle.Invalid, "unknown kind of import %q: use customers, events, orders or touches", s)
 }
 
 // DefaultWindow is how many rows apart the lines of one order may stand.
@@ -190,5 +191,7 @@ var customerTargets = []string{
 var targets = map[Kind][]string{
 	Customers: append(slices.Clone(customerTargets), "attributes"),
 	Events:    {"external_id", "name", "at", "message_id", "source", "properties"},
-	Orders:    append([]string{"order_id", "at", "total", "currency", "items", "first_item", "coupon"}, customerTargets...),
+	Touches: {"external_id", "at", "journey", "campaign", "arm", "entry", "step", "agent", "channel", "class", "offer", "cost", "currency",
+		"state", "opened_at", "clicked_at"},
+	Orders: append([]string{"order_id", "at", "total", "currency", "items", "first_item", "coupon"}, customerTargets...),
 }

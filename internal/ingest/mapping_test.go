@@ -14,7 +14,7 @@ func TestMappingErrorsSayWhatToDo(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"", "empty"},
 		{"kind: orders\ncolumn: {}\n", "[2:1]"},
-		{"kind: people\n", "customers, events or orders"},
+		{"kind: people\n", "customers, events, orders or touches"},
 		{"kind: orders\ncolumns: {foo: bar}\n", `no column "foo"`},
 		{"kind: orders\ncolumns: {at: {layout: x}}\n", "exactly one of"},
 		{"kind: orders\ncolumns: {at: {column: a, constant: b}}\n", "exactly one of"},

@@ -87,6 +87,8 @@ func (p *parser) decode(r *row, out *parsedRow) {
 		m.Customer, err = p.customer(r)
 	case Events:
 		m.Event, err = p.event(r)
+	case Touches:
+		m.Touch, err = p.touch(r)
 	case Orders:
 		var l *orderLine
 		if l, err = p.order(r); err != nil {
@@ -133,6 +135,8 @@ func (p *parser) tracked(raw []byte, object map[string]json.RawMessage, out *par
 			keep = m.Customer != nil && !m.Customer.Hint
 		case Orders:
 			keep = m.Order != nil
+		case Touches:
+			keep = false // tracking messages do not say what was sent
 		}
 		if keep {
 			out.items = append(out.items, m)

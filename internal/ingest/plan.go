@@ -138,7 +138,7 @@ func (p *plan) takeHeader(line string) error {
 		name = strings.TrimSpace(name)
 		switch {
 		case used[name]:
-		case !p.mapped && p.kind != Orders:
+		case !p.mapped && p.kind != Orders && p.kind != Touches:
 			p.extras = append(p.extras, namedValue{name, value{Column: Column{Column: name}}})
 		default:
 			p.ignored = append(p.ignored, name)
@@ -168,6 +168,7 @@ func (p *plan) missing() []string {
 		Customers: {"external_id"},
 		Events:    {"external_id", "name", "at"},
 		Orders:    {"order_id", "external_id", "at", "total"},
+		Touches:   {"external_id", "at", "journey"},
 	}[p.kind]
 	var missing []string
 	for _, name := range needed {

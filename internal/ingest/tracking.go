@@ -31,12 +31,13 @@ type Tracker struct {
 	zones zones
 }
 
-// Message is one decoded tracking message: what it says about a customer, an
-// event, or an order with its event.
+// Message is one decoded message: what it says about a customer, an event, an
+// order with its event, or a touch of the past.
 type Message struct {
 	Customer *CustomerRow
 	Event    *EventRow
 	Order    *OrderRow
+	Touch    *TouchRow
 }
 
 // wireMessage is a message as it arrives.

@@ -151,6 +151,7 @@ func FuzzImport(f *testing.F) {
 	f.Add("customers", []byte(`{"external_id":1,"email":"a@b.cd","x":{"y":1}}`))
 	f.Add("events", []byte(`{"batch":[{"type":"track","userId":"u","event":"E","timestamp":"2025-01-01"},3]}`))
 	f.Add("events", []byte("\x1f\x8b\x08"))
+	f.Add("touches", []byte("external_id,at,journey,channel,arm,opened_at\n1,2025-01-01,spring,email,,2025-01-02\n2,2025-01-01,spring,,holdout,\n"))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, kind string, text []byte) {
 		k, err := ingest.ParseKind(kind)

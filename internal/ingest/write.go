@@ -95,6 +95,7 @@ func (w *Writer) write(ctx context.Context, items []Item) (Written, error) {
 	if err != nil {
 		return out, err
 	}
+	var touched []int // items of the batch's touches
 	batch := postgres.BulkBatch{Fresh: !w.repeated, Tracked: w.Tracked, Listens: w.Listens, Since: w.Since}
 	for i := range items {
 		external := items[i].externalID()
@@ -112,11 +113,15 @@ func (w *Writer) write(ctx context.Context, items []Item) (Written, error) {
 			o.Order, o.Coupon, o.ReceivedAt = m.Order.Order, m.Order.Coupon, now
 			o.CustomerID = id
 			batch.Orders = append(batch.Orders, o)
+		case m.Touch != nil:
+			touch := m.Touch.BulkTouch
+			touch.Touch.CustomerID = id
+			batch.Touches, touched = append(batch.Touches, touch), append(touched, i)
 		case m.Event != nil:
 			batch.Events = append(batch.Events, bulkEvent(m.Event, id, now))
 		}
 	}
-	given := len(batch.Events) + len(batch.Orders)
+	given := len(batch.Events) + len(batch.Orders) + len(batch.Touches)
 	if given == 0 {
 		return out, nil
 	}
@@ -124,9 +129,12 @@ func (w *Writer) write(ctx context.Context, items []Item) (Written, error) {
 	if err != nil {
 		return out, err
 	}
-	fresh := result.Events + result.Orders
+	for _, i := range result.Refused {
+		out.Rejected = append(out.Rejected, RejectedItem{touched[i], reject("arm", "is not the one stored for the same entry")})
+	}
+	fresh := result.Events + result.Orders + result.Touches
 	out.New += fresh
-	out.Present += given - fresh
+	out.Present += given - fresh - len(result.Refused)
 	w.repeated = fresh < given
 	return out, nil
 }
@@ -140,6 +148,8 @@ func (it *Item) externalID() string {
 	switch {
 	case it.Order != nil:
 		return it.Order.ExternalID
+	case it.Touch != nil:
+		return it.Touch.ExternalID
 	case it.Event != nil:
 		return it.Event.ExternalID
 	}
@@ -259,9 +269,12 @@ func strangers(items []Item, missing []string) []*CustomerRow {
 			continue
 		}
 		at, who := time.Time{}, items[i].Customer
-		if items[i].Order != nil {
+		switch {
+		case items[i].Order != nil:
 			at, who = items[i].Order.Order.At, items[i].Order.Who
-		} else {
+		case items[i].Touch != nil:
+			at = items[i].Touch.At
+		default:
 			at = items[i].Event.At
 		}
 		external := items[i].externalID()

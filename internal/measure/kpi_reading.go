@@ -120,7 +120,7 @@ func ratio(blocks []Pair) figure {
 	for _, b := range blocks {
 		f.numerator, f.denominator = f.numerator+b.X, f.denominator+b.Y
 	}
-	i, ok := Ratio(blocks, Level)
+	i, ok := RatioInterval(blocks, Level)
 	if !ok && f.denominator != 0 {
 		f.why = "all of it comes from customers of one block: too few for an interval"
 		return f

@@ -14,7 +14,7 @@ const Blocks = 32
 // Pair is what one block contributes to a ratio.
 type Pair struct{ X, Y float64 }
 
-// Ratio is the interval of sum X over sum Y, with blocks of customers as the
+// RatioInterval is the interval of sum X over sum Y, with blocks of customers as the
 // units of observation, by the delta method:
 //
 //	R ± t(G-1) sqrt(G/(G-1) Σ (x - R y)²) / Σ y
@@ -24,7 +24,7 @@ type Pair struct{ X, Y float64 }
 // Introduction to Variance Estimation, chapter 2). However often one customer is
 // touched or orders, it is one contribution. ok is false when fewer than
 // two blocks have a denominator.
-func Ratio(blocks []Pair, level float64) (i Interval, ok bool) {
+func RatioInterval(blocks []Pair, level float64) (i Interval, ok bool) {
 	var x, y float64
 	used := 0
 	for _, b := range blocks {

@@ -19,7 +19,7 @@ func TestRatioOfAConstantHasNoWidth(t *testing.T) {
 			pairs[i].Y = float64(rapid.IntRange(1, 1000).Draw(t, "touches"))
 			pairs[i].X = r * pairs[i].Y
 		}
-		i, ok := measure.Ratio(pairs, 0.95)
+		i, ok := measure.RatioInterval(pairs, 0.95)
 		if !ok || !near(i.Estimate, r, 1e-9) || i.High-i.Low > 1e-9*max(1, math.Abs(r)) {
 			t.Fatalf("%+v, want %v exactly", i, r)
 		}
@@ -34,8 +34,8 @@ func TestRatioDoesNotDependOnUnits(t *testing.T) {
 			pairs[i] = measure.Pair{X: float64(rapid.IntRange(-100, 10_000).Draw(t, "x")), Y: float64(rapid.IntRange(1, 500).Draw(t, "y"))}
 			scaled[i] = measure.Pair{X: pairs[i].X / 100, Y: pairs[i].Y}
 		}
-		a, _ := measure.Ratio(pairs, 0.95)
-		b, _ := measure.Ratio(scaled, 0.95)
+		a, _ := measure.RatioInterval(pairs, 0.95)
+		b, _ := measure.RatioInterval(scaled, 0.95)
 		a = a.Times(0.01)
 		if !near(a.Estimate, b.Estimate, 1e-9) || !near(a.Low, b.Low, 1e-9) || !near(a.High, b.High, 1e-9) {
 			t.Fatalf("%+v in cents, %+v in units", a, b)
@@ -51,7 +51,7 @@ func TestRatioOfLittle(t *testing.T) {
 		"one block":      append(make([]measure.Pair, 31), measure.Pair{X: 5, Y: 9}),
 		"cancelling out": {{X: 1, Y: 2}, {X: 1, Y: -2}},
 	} {
-		if i, ok := measure.Ratio(pairs, 0.95); ok {
+		if i, ok := measure.RatioInterval(pairs, 0.95); ok {
 			t.Errorf("%s gave %+v", name, i)
 		}
 	}
@@ -78,7 +78,7 @@ func TestRatioCoversTheTruth(t *testing.T) {
 				all = all.Add(measure.SampleOf(revenue))
 			}
 		}
-		if i, ok := measure.Ratio(pairs, 0.95); ok && i.Low <= perTouch && perTouch <= i.High {
+		if i, ok := measure.RatioInterval(pairs, 0.95); ok && i.Low <= perTouch && perTouch <= i.High {
 			covered++
 		}
 		if i, ok := all.MeanInterval(0.95); ok && i.Low <= perTouch && perTouch <= i.High {

@@ -56,6 +56,13 @@ func NewGateway(o GatewayOptions) (*gateway.Server, error) {
 			return err
 		}
 	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+		settings.Metrics = o.Metrics
+	}
+	if err := worker.RegisterGauges(o.Metrics, o.Store, o.Config, o.Brand, o.Clock, o.Log); err != nil {
+		return nil, err
+	}
 	if len(o.Config.SendGrid.WebhookKeys) > 0 {
 		if settings.SendGrid, err = sendgrid.NewVerifier(o.Config.SendGrid.WebhookKeys...); err != nil {
 			return nil, err
@@ -83,7 +90,7 @@ func (b *Box) StartWorker(ctx context.Context) error {
 	}
 	w, err := worker.New(worker.Options{
 		Config: b.Config, Store: b.Store, Temporal: b.Temporal, Brand: b.options.Brand, Policy: b.options.Policy,
-		Scale: b.Clock.Scale, Providers: providers, Log: b.options.Log,
+		Scale: b.Clock.Scale, Providers: providers, Log: b.options.Log, Metrics: b.metrics,
 	})
 	if err != nil {
 		return err

@@ -40,8 +40,9 @@ type BulkOrder struct {
 
 // BulkBatch is what one transaction writes.
 type BulkBatch struct {
-	Orders []BulkOrder
-	Events []BulkEvent
+	Orders  []BulkOrder
+	Events  []BulkEvent
+	Touches []BulkTouch
 	// Fresh says that the events are probably new: they are copied, and only if
 	// one proves to be present is the batch inserted row by row.
 	Fresh bool
@@ -60,6 +61,10 @@ type BulkBatch struct {
 type BulkResult struct {
 	Orders int
 	Events int // of Events, those of orders not counted
+	// Touches counts new touches, and new entries of the held-out; Refused are the
+	// indices of those that contradict the arm of their entry.
+	Touches int
+	Refused []int
 }
 
 // ActiveCustomerIDs returns our ids of the customers with these external ids;
@@ -90,6 +95,17 @@ func (s *Store) WriteBatch(ctx context.Context, batch BulkBatch) (BulkResult, er
 	if err := s.ensure(ctx, eventsTable, instants...); err != nil {
 		return BulkResult{}, err
 	}
+	instants = instants[:0]
+	for i := range batch.Touches {
+		for _, at := range []time.Time{batch.Touches[i].At, batch.Touches[i].Opened, batch.Touches[i].Clicked} {
+			if !at.IsZero() {
+				instants = append(instants, at)
+			}
+		}
+	}
+	if err := s.ensure(ctx, historyTable, instants...); err != nil {
+		return BulkResult{}, err
+	}
 	var result BulkResult
 	err := s.transaction(ctx, "write batch", func(q *dbsqlc.Queries, tx pgx.Tx) (err error) {
 		result, err = writeBatch(ctx, q, tx, batch)
@@ -110,6 +126,9 @@ func writeBatch(ctx context.Context, q *dbsqlc.Queries, tx pgx.Tx, batch BulkBat
 		return result, err
 	}
 	result.Orders = len(fresh)
+	if result.Touches, result.Refused, err = insertBulkTouches(ctx, q, tx, batch.Touches); err != nil {
+		return result, err
+	}
 	events := make([]BulkEvent, 0, len(fresh))
 	for i := range batch.Orders {
 		if fresh[batch.Orders[i].ExternalID] {

@@ -9,5 +9,6 @@
 // of the generated models, so a column is named in one place only. Driver errors
 // become lifecycle error codes at this edge.
 //
-// It may import lifecycle, ledger, measure and the database driver; nothing else of ours.
+// It may import lifecycle, ledger, measure, watch, clock and the database driver;
+// nothing else of ours.
 package postgres

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,20 +16,12 @@ import (
 // it takes and whatever is being sent meanwhile, the sums fit together. The
 // database adds up; no row of a customer, order or touch is fetched.
 func (s *Store) Figures(ctx context.Context, in measure.Query) (measure.Figures, error) {
-	windows := make(map[string]int64, len(in.Windows))
-	for journey, window := range in.Windows {
-		windows[journey] = window.Microseconds()
-	}
-	encoded, err := json.Marshal(windows)
-	if err != nil {
-		return measure.Figures{}, lifecycle.Errorf(lifecycle.Internal, "encode the outcome windows: %w", err)
-	}
 	var f measure.Figures
-	err = s.snapshot(ctx, "sum up a period", func(q *dbsqlc.Queries, tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, roomToSort); err != nil {
+	err := s.snapshot(ctx, "sum up a period", func(q *dbsqlc.Queries, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, roomToSort+"; "+noLoops); err != nil {
 			return err
 		}
-		r := figures{q: q, in: in, windows: encoded, since: instant(in.From), until: instant(in.To), f: &f}
+		r := figures{q: q, in: in, since: instant(in.From), until: instant(in.To), f: &f}
 		for _, read := range []func(context.Context) error{
 			r.totals, r.touches, r.notSent, r.cells, r.programme, r.trials, r.rules, r.responses, r.withdrawals, r.reviews, r.copy,
 		} {
@@ -54,7 +45,6 @@ const roomToSort = "set local work_mem = '64MB'"
 type figures struct {
 	q            *dbsqlc.Queries
 	in           measure.Query
-	windows      json.RawMessage
 	since, until time.Time
 	f            *measure.Figures
 }
@@ -140,14 +130,18 @@ func (r *figures) trials(ctx context.Context) error {
 		t := trial(row.Scope, row.Name)
 		t.Journey, t.Runs[ledger.Arm(row.Arm)] = row.Journey, int(row.Runs)
 	}
-	arms, err := r.q.ReportTrials(ctx, dbsqlc.ReportTrialsParams{Since: r.since, Until: r.until, Currency: r.in.Currency,
-		Windows: r.windows, Outcome: r.in.Window.Microseconds()})
-	for _, row := range arms {
-		t := trial(row.Scope, row.Name)
-		t.Open += int(row.Open)
-		t.Arms[ledger.Arm(row.Arm)] = armOf(row.Customers, row.Converted, row.Touches, row.Revenue, row.RevenueSquares)
+	for _, scope := range []measure.Scope{measure.JourneyTrial, measure.CampaignTrial} {
+		cuts, err := readCuts(ctx, r.q, measure.CutQuery{From: r.in.From, To: r.in.To, Scope: scope, Currency: r.in.Currency,
+			Window: r.in.Window, Windows: r.in.Windows}, lifecycle.StageThresholds{})
+		if err != nil {
+			return err
+		}
+		for _, c := range cuts {
+			t := trial(string(scope), c.Name)
+			t.Open, t.Arms = c.Open, c.Arms
+		}
 	}
-	return err
+	return nil
 }
 
 func armOf(customers, converted, touches int32, revenue, squares float64) measure.Arm {

@@ -53,9 +53,17 @@ func (s *Store) Controls(ctx context.Context) ([]ledger.Control, error) {
 	return controls, nil
 }
 
-// SetControl stores a control; at overrides its At.
-func (s *Store) SetControl(ctx context.Context, c ledger.Control, at time.Time) error {
-	err := s.q.SetControl(ctx, dbsqlc.SetControlParams{Scope: string(c.Scope), Name: c.Name, State: string(c.State),
-		Reason: c.Reason, By: c.By, At: instant(at)})
-	return translate(err, "set a control")
+// SetControl stores a control, and the records, in one transaction; at overrides
+// its At.
+func (s *Store) SetControl(ctx context.Context, c ledger.Control, at time.Time, records ...ledger.Record) error {
+	if err := s.ensureFor(ctx, records); err != nil {
+		return err
+	}
+	return s.transaction(ctx, "set a control", func(q *dbsqlc.Queries, _ pgx.Tx) error {
+		if err := q.SetControl(ctx, dbsqlc.SetControlParams{Scope: string(c.Scope), Name: c.Name, State: string(c.State),
+			Reason: c.Reason, By: c.By, At: instant(at)}); err != nil {
+			return err
+		}
+		return appendRecords(ctx, q, records)
+	})
 }

@@ -23,6 +23,11 @@ type Source interface {
 	Journeys(ctx context.Context) ([]ledger.JourneyRow, error)
 }
 
+// journeySource knows the journeys.
+type journeySource interface {
+	Journeys(ctx context.Context) ([]ledger.JourneyRow, error)
+}
+
 // Defaults of Options.
 const (
 	DefaultAttributionWindow = 7 * 24 * time.Hour
@@ -72,7 +77,7 @@ func Build(ctx context.Context, source Source, o Options) (*Report, error) {
 }
 
 // goalWindows reads the outcome windows that journeys name with their goals.
-func goalWindows(ctx context.Context, source Source) (map[string]time.Duration, error) {
+func goalWindows(ctx context.Context, source journeySource) (map[string]time.Duration, error) {
 	rows, err := source.Journeys(ctx)
 	if err != nil {
 		return nil, err

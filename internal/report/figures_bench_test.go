@@ -55,7 +55,7 @@ func BenchmarkFigures(b *testing.B) {
 	defer store.Close()
 	end := from.AddDate(0, 10, 0)
 	for b.Loop() {
-		f, err := store.Figures(b.Context(), measure.Query{From: from.AddDate(0, -2, -1), To: end, RealFrom: from, RealTo: end, Attribution: attribution, Window: outcome, Currency: "USD"})
+		f, err := store.Figures(b.Context(), measure.Query{From: from.AddDate(0, -2, -1), To: end, RealFrom: from, RealTo: end, Attribution: creditFor, Window: outcome, Currency: "USD"})
 		if err != nil || measure.Total(f.Cells).Touches < 900_000 {
 			b.Fatal(err, measure.Total(f.Cells))
 		}

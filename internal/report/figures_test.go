@@ -17,14 +17,14 @@ import (
 func in(at time.Time) bool { return !at.Before(from) && at.Before(to) }
 
 const (
-	attribution = 7 * day
-	outcome     = 30 * day
+	creditFor = 7 * day
+	outcome   = 30 * day
 )
 
 func figuresOf(t *testing.T, s *season) measure.Figures {
 	t.Helper()
 	f, err := s.store(t).Figures(t.Context(), measure.Query{From: from, To: to, RealFrom: scale.RealAt(from), RealTo: scale.RealAt(to),
-		Attribution: attribution, Window: outcome, Windows: map[string]time.Duration{"winback": windowOf("winback"), "cart": windowOf("cart")}, Currency: "USD"})
+		Attribution: creditFor, Window: outcome, Windows: map[string]time.Duration{"winback": windowOf("winback"), "cart": windowOf("cart")}, Currency: "USD"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func (s *season) checkCredits(t *testing.T, f measure.Figures) {
 		}
 		var last *touchRow
 		for i, x := range s.touches {
-			if x.customer != o.customer || !x.counts() || !x.sent.Before(o.at) || x.sent.Before(o.at.Add(-attribution)) {
+			if x.customer != o.customer || !x.counts() || !x.sent.Before(o.at) || x.sent.Before(o.at.Add(-creditFor)) {
 				continue
 			}
 			if last == nil || x.sent.After(last.sent) || x.sent.Equal(last.sent) && x.id > last.id {

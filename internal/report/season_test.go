@@ -305,6 +305,12 @@ func (s *season) people() {
 // store inserts the season into a database of its own.
 func (s *season) store(t testing.TB) *postgres.Store {
 	t.Helper()
+	return s.storeWith(t, nil)
+}
+
+// storeWith places orders with codes, by order id.
+func (s *season) storeWith(t testing.TB, coupons map[string]string) *postgres.Store {
+	t.Helper()
 	ctx := context.Background()
 	url := pgtest.Migrated(t, postgres.Migrate)
 	conn, err := pgx.Connect(ctx, url)
@@ -353,9 +359,9 @@ func (s *season) store(t testing.TB) *postgres.Store {
 		"offer_id", "state", "reason", "planned_at", "reserved_at", "sending_at", "sent_at", "cost", "currency", "opened_at", "clicked_at"}, rows)
 	rows = nil
 	for _, o := range s.orders {
-		rows = append(rows, []any{o.id, o.customer, o.at, o.total, o.currency, o.at})
+		rows = append(rows, []any{o.id, o.customer, o.at, o.total, o.currency, o.at, coupons[o.id]})
 	}
-	load("orders", []string{"external_id", "customer_id", "at", "total", "currency", "received_at"}, rows)
+	load("orders", []string{"external_id", "customer_id", "at", "total", "currency", "received_at", "coupon"}, rows)
 	rows = nil
 	for _, p := range s.provider {
 		rows = append(rows, []any{p.key, p.touch, string(p.kind), p.machine, p.at})

@@ -11,6 +11,52 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+type AgentCell struct {
+	Test       string    `json:"test"`
+	CustomerID string    `json:"customer_id"`
+	Cell       int32     `json:"cell"`
+	At         time.Time `json:"at"`
+}
+
+type AgentTest struct {
+	Name      string     `json:"name"`
+	Agents    []string   `json:"agents"`
+	Share     float64    `json:"share"`
+	StartedAt time.Time  `json:"started_at"`
+	EndedAt   *time.Time `json:"ended_at"`
+}
+
+type Alert struct {
+	ID       string     `json:"id"`
+	Key      string     `json:"key"`
+	Kind     string     `json:"kind"`
+	Severity string     `json:"severity"`
+	Title    string     `json:"title"`
+	Detail   string     `json:"detail"`
+	Metric   string     `json:"metric"`
+	Value    *float64   `json:"value"`
+	Expected *float64   `json:"expected"`
+	Allowed  *float64   `json:"allowed"`
+	OpenedAt time.Time  `json:"opened_at"`
+	SeenAt   time.Time  `json:"seen_at"`
+	ClosedAt *time.Time `json:"closed_at"`
+	AckedAt  *time.Time `json:"acked_at"`
+	AckedBy  string     `json:"acked_by"`
+}
+
+type AlertNotice struct {
+	ID          int64      `json:"id"`
+	AlertID     string     `json:"alert_id"`
+	Occasion    string     `json:"occasion"`
+	Target      string     `json:"target"`
+	MadeAt      time.Time  `json:"made_at"`
+	Attempts    int32      `json:"attempts"`
+	RetryAt     time.Time  `json:"retry_at"`
+	DeliveredAt *time.Time `json:"delivered_at"`
+	GivenUpAt   *time.Time `json:"given_up_at"`
+	LastError   string     `json:"last_error"`
+}
+
 type Campaign struct {
 	Name      string          `json:"name"`
 	Journey   string          `json:"journey"`
@@ -139,6 +185,12 @@ type EventOutbox struct {
 	LastError  string    `json:"last_error"`
 }
 
+type Heartbeat struct {
+	Component string    `json:"component"`
+	Minute    time.Time `json:"minute"`
+	Up        bool      `json:"up"`
+}
+
 type Import struct {
 	SourceHash string    `json:"source_hash"`
 	Kind       string    `json:"kind"`
@@ -191,6 +243,21 @@ type KpiSum struct {
 	Campaign string          `json:"campaign"`
 	Revision int64           `json:"revision"`
 	Sums     json.RawMessage `json:"sums"`
+}
+
+type Latency struct {
+	What   string    `json:"what"`
+	Hour   time.Time `json:"hour"`
+	Bucket int16     `json:"bucket"`
+	N      int64     `json:"n"`
+}
+
+type OptOut struct {
+	Channel     string    `json:"channel"`
+	CustomerID  *string   `json:"customer_id"`
+	AddressHash []byte    `json:"address_hash"`
+	At          time.Time `json:"at"`
+	LearntAt    time.Time `json:"learnt_at"`
 }
 
 type Order struct {
@@ -576,4 +643,12 @@ type UserSession struct {
 	CreatedAt time.Time `json:"created_at"`
 	SeenAt    time.Time `json:"seen_at"`
 	ExpiresAt time.Time `json:"expires_at"`
+}
+
+type Violation struct {
+	TouchID string    `json:"touch_id"`
+	Rule    string    `json:"rule"`
+	At      time.Time `json:"at"`
+	FoundAt time.Time `json:"found_at"`
+	Detail  string    `json:"detail"`
 }

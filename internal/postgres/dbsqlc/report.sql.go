@@ -7,7 +7,6 @@ package dbsqlc
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -604,105 +603,6 @@ func (q *Queries) ReportTouches(ctx context.Context, arg ReportTouchesParams) ([
 			&i.Class,
 			&i.State,
 			&i.N,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const reportTrials = `-- name: ReportTrials :many
-with first as (
-    select scope, name, journey, customer_id, arm, entered_at from (
-        select distinct on (r.journey, r.customer_id) 'journey' as scope, r.journey as name, r.journey, r.customer_id, r.arm, r.entered_at
-        from journey_runs r order by r.journey, r.customer_id, r.entered_at, r.id
-    ) j
-    union all
-    select scope, name, journey, customer_id, arm, entered_at from (
-        select distinct on (r.campaign, r.customer_id) 'campaign' as scope, r.campaign as name, r.journey, r.customer_id, r.arm, r.entered_at
-        from journey_runs r where r.campaign <> '' order by r.campaign, r.customer_id, r.entered_at, r.id
-    ) c
-), entered as (
-    select f.scope, f.name, f.journey, f.customer_id, f.arm, f.entered_at, f.entered_at + coalesce(($2::jsonb ->> f.journey)::bigint, $3::bigint) * interval '1 microsecond' as closes
-    from first f where f.entered_at >= $4::timestamptz and f.entered_at < $1::timestamptz
-), bought as (
-    select e.scope, e.name, e.customer_id, sum(o.total) as revenue, max(o.total) > 0 as converted
-    from entered e join orders o on o.customer_id = e.customer_id and o.at > e.entered_at and o.at <= e.closes
-    where o.currency = $5::text and e.closes <= $1::timestamptz
-    group by e.scope, e.name, e.customer_id
-), sent as (
-    select e.scope, e.name, e.customer_id, count(*) as touches
-    from entered e join touches t on t.customer_id = e.customer_id and t.journey = e.journey
-    where (e.scope = 'journey' or t.campaign = e.name)
-    and t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
-    and coalesce(t.sent_at, t.sending_at) >= e.entered_at
-    and coalesce(t.sent_at, t.sending_at) <= e.closes and e.closes <= $1::timestamptz
-    group by e.scope, e.name, e.customer_id
-)
-select e.scope::text as scope, e.name::text as name, e.arm::text as arm,
-    count(*) filter (where e.closes <= $1::timestamptz)::int as customers,
-    count(*) filter (where e.closes > $1::timestamptz)::int as open,
-    count(*) filter (where b.converted)::int as converted,
-    coalesce(sum(b.revenue), 0)::double precision as revenue,
-    coalesce(sum(b.revenue * b.revenue), 0)::double precision as revenue_squares,
-    coalesce(sum(s.touches), 0)::int as touches
-from entered e
-left join bought b on b.scope = e.scope and b.name = e.name and b.customer_id = e.customer_id
-left join sent s on s.scope = e.scope and s.name = e.name and s.customer_id = e.customer_id
-group by 1, 2, 3 order by 1 desc, 2, 3
-`
-
-type ReportTrialsParams struct {
-	Until    time.Time       `json:"until"`
-	Windows  json.RawMessage `json:"windows"`
-	Outcome  int64           `json:"outcome"`
-	Since    time.Time       `json:"since"`
-	Currency string          `json:"currency"`
-}
-
-type ReportTrialsRow struct {
-	Scope          string  `json:"scope"`
-	Name           string  `json:"name"`
-	Arm            string  `json:"arm"`
-	Customers      int32   `json:"customers"`
-	Open           int32   `json:"open"`
-	Converted      int32   `json:"converted"`
-	Revenue        float64 `json:"revenue"`
-	RevenueSquares float64 `json:"revenue_squares"`
-	Touches        int32   `json:"touches"`
-}
-
-// See measure.Trial. Windows maps a journey to its outcome window in
-// microseconds; others have the default.
-func (q *Queries) ReportTrials(ctx context.Context, arg ReportTrialsParams) ([]ReportTrialsRow, error) {
-	rows, err := q.db.Query(ctx, reportTrials,
-		arg.Until,
-		arg.Windows,
-		arg.Outcome,
-		arg.Since,
-		arg.Currency,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ReportTrialsRow
-	for rows.Next() {
-		var i ReportTrialsRow
-		if err := rows.Scan(
-			&i.Scope,
-			&i.Name,
-			&i.Arm,
-			&i.Customers,
-			&i.Open,
-			&i.Converted,
-			&i.Revenue,
-			&i.RevenueSquares,
-			&i.Touches,
 		); err != nil {
 			return nil, err
 		}

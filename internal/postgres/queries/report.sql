@@ -104,48 +104,6 @@ from journey_runs r where r.campaign <> '' and r.entered_at >= @since::timestamp
 group by r.campaign, r.arm
 order by 1 desc, 2, 4;
 
--- name: ReportTrials :many
--- See measure.Trial. Windows maps a journey to its outcome window in
--- microseconds; others have the default.
-with first as (
-    select * from (
-        select distinct on (r.journey, r.customer_id) 'journey' as scope, r.journey as name, r.journey, r.customer_id, r.arm, r.entered_at
-        from journey_runs r order by r.journey, r.customer_id, r.entered_at, r.id
-    ) j
-    union all
-    select * from (
-        select distinct on (r.campaign, r.customer_id) 'campaign' as scope, r.campaign as name, r.journey, r.customer_id, r.arm, r.entered_at
-        from journey_runs r where r.campaign <> '' order by r.campaign, r.customer_id, r.entered_at, r.id
-    ) c
-), entered as (
-    select f.*, f.entered_at + coalesce((@windows::jsonb ->> f.journey)::bigint, @outcome::bigint) * interval '1 microsecond' as closes
-    from first f where f.entered_at >= @since::timestamptz and f.entered_at < @until::timestamptz
-), bought as (
-    select e.scope, e.name, e.customer_id, sum(o.total) as revenue, max(o.total) > 0 as converted
-    from entered e join orders o on o.customer_id = e.customer_id and o.at > e.entered_at and o.at <= e.closes
-    where o.currency = @currency::text and e.closes <= @until::timestamptz
-    group by e.scope, e.name, e.customer_id
-), sent as (
-    select e.scope, e.name, e.customer_id, count(*) as touches
-    from entered e join touches t on t.customer_id = e.customer_id and t.journey = e.journey
-    where (e.scope = 'journey' or t.campaign = e.name)
-    and t.class = 'marketing' and touch_holds_slot(t.state) and t.state <> 'reserved'
-    and coalesce(t.sent_at, t.sending_at) >= e.entered_at
-    and coalesce(t.sent_at, t.sending_at) <= e.closes and e.closes <= @until::timestamptz
-    group by e.scope, e.name, e.customer_id
-)
-select e.scope::text as scope, e.name::text as name, e.arm::text as arm,
-    count(*) filter (where e.closes <= @until::timestamptz)::int as customers,
-    count(*) filter (where e.closes > @until::timestamptz)::int as open,
-    count(*) filter (where b.converted)::int as converted,
-    coalesce(sum(b.revenue), 0)::double precision as revenue,
-    coalesce(sum(b.revenue * b.revenue), 0)::double precision as revenue_squares,
-    coalesce(sum(s.touches), 0)::int as touches
-from entered e
-left join bought b on b.scope = e.scope and b.name = e.name and b.customer_id = e.customer_id
-left join sent s on s.scope = e.scope and s.name = e.name and s.customer_id = e.customer_id
-group by 1, 2, 3 order by 1 desc, 2, 3;
-
 -- name: ReportRules :many
 -- Only these kinds of record carry objections; their verdicts name the rules.
 select (f.finding ->> 'rule')::text as rule, (f.finding ->> 'outcome')::text as outcome,
