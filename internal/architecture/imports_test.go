@@ -30,16 +30,16 @@ var levels = map[string]int{
 
 	"internal/cli": 6, "internal/demo": 6, "internal/onebox": 6, "internal/devstack": 6, "internal/bench": 6, "internal/realdata": 6,
 
-	"worker": 5, "internal/gateway": 5, "internal/control": 5, "internal/report": 5,
+	"worker": 5, "internal/gateway": 5, "internal/control": 5, "internal/report": 5, "internal/console": 5,
 
-	"workflows": 4,
+	"workflows": 4, "internal/story": 4,
 
 	"activities": 3, "internal/postgres": 3, "internal/ingest": 3, "internal/channel/sendgrid": 3, "internal/copywriter": 3, "internal/alert": 3,
 
 	"agents": 2, "guardrails": 2, "internal/journey": 2, "internal/segment": 2, "internal/channel": 2, "internal/ledger": 2,
-	"internal/experiment": 2, "internal/measure": 2, "internal/rollout": 2, "internal/sandbox": 2, "internal/watch": 2,
+	"internal/access": 2, "internal/experiment": 2, "internal/measure": 2, "internal/rollout": 2, "internal/sandbox": 2, "internal/watch": 2,
 
-	"internal/clock": 1, "internal/config": 1, "internal/telemetry": 1, "internal/brand": 1, "internal/link": 1, "internal/yamldoc": 1,
+	"internal/clock": 1, "internal/config": 1, "internal/telemetry": 1, "internal/brand": 1, "internal/link": 1, "internal/yamldoc": 1, "internal/web": 1,
 
 	"internal/lifecycle": 0, "deploy": 0, "internal/architecture": 0,
 }
@@ -54,6 +54,8 @@ var stated = map[string]string{
 	"internal/bench internal/devstack":              "the bench starts engines of its own",
 	"internal/realdata internal/onebox":             "real data run on one machine",
 	"internal/onebox internal/devstack":             "one machine needs engines",
+	"internal/console internal/control":             "people act through the same plane as the command line",
+	"internal/console internal/report":              "the overview shows a report's figures",
 	"internal/control worker":                       "what people do starts workflows through the worker's starter",
 	"worker internal/gateway":                       "the worker runs the event router",
 	"worker internal/report":                        "scheduled reports are made in the worker",

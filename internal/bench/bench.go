@@ -16,7 +16,7 @@ import (
 )
 
 // Parts are the names of what can be measured, in the order they run.
-var Parts = []string{"journeys", "broadcast", "import", "reserve", "kpi", "anomaly"}
+var Parts = []string{"journeys", "broadcast", "import", "reserve", "kpi", "anomaly", "console"}
 
 // Options say what to measure. The sizes have defaults for a run of less than
 // ten minutes on two cores.
@@ -88,7 +88,7 @@ func Run(ctx context.Context, o Options) (Results, error) {
 	for _, part := range r.Parts {
 		measure := map[string]func(context.Context) error{
 			"journeys": r.journeys, "broadcast": r.broadcast, "import": r.imports, "reserve": r.reserve,
-			"kpi": r.kpis, "anomaly": r.anomalies,
+			"kpi": r.kpis, "anomaly": r.anomalies, "console": r.console,
 		}[part]
 		if measure == nil {
 			return *r.results, lifecycle.Errorf(lifecycle.Invalid, "there is no part %q: use some of %v", part, Parts)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	plane "touchstone/internal/control"
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 )
@@ -130,11 +131,11 @@ func (a *app) creativeShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				p, err := s.preview(c)
+				p, err := plane.PreviewCopy(c, s.brand, s.policy, plane.PreviewLinks(s.config), s.clock)
 				if err != nil {
 					return err
 				}
-				shown := creativeShown{creativeLineOf(c), c.Parts, p.parts, p.objections}
+				shown := creativeShown{creativeLineOf(c), c.Parts, p.Parts, p.Objections}
 				parts := shown.Rendered
 				if source {
 					parts = shown.Copy
@@ -147,7 +148,7 @@ func (a *app) creativeShow() *cobra.Command {
 					a.say("creative %s: %s", c.ID, c.Status)
 					a.say("  %s on %s, variant %s, offer %s", c.Slot, c.Channel, orDash(c.Variant), orDash(c.OfferID))
 					a.say("  written by %s (%s) at %s UTC, approved by %s, hash %s", orDash(c.Author), c.Source, day(c.CreatedAt), orDash(c.ApprovedBy), hash(shown.Content))
-					a.findings("what the guardrails note", p.objections)
+					a.findings("what the guardrails note", p.Objections)
 					a.say("")
 					a.quote(parts)
 				})

@@ -52,7 +52,13 @@ func (a *app) demo() *cobra.Command {
 			options.Seed = seed
 			season, err := demo.Play(cmd.Context(), demo.Options{
 				Box: options, People: people, Weeks: weeks, Factor: factor, Lead: lead, Patience: patience, Seed: seed,
-				Out: a.Out, Terminal: a.terminal(), Announce: a.announce,
+				Out: a.Out, Terminal: a.terminal(),
+				Announce: func(b *onebox.Box) error {
+					if err := a.announce(b); err != nil {
+						return err
+					}
+					return a.signInLink(cmd.Context(), b)
+				},
 			})
 			defer a.stop(cmd.Context(), season.Box)
 			if err != nil {
@@ -112,6 +118,9 @@ func (a *app) dev() *cobra.Command {
 				return err
 			}
 			a.links(box)
+			if err := a.signInLink(ctx, box); err != nil {
+				return err
+			}
 			return box.Failed(ctx)
 		},
 	}
@@ -170,6 +179,15 @@ func closeQuietly(log *slog.Logger, file *os.File) {
 // announce writes how to reach the box, for commands in other terminals.
 func (a *app) announce(b *onebox.Box) error {
 	return writeJSON(filepath.Join(a.data, stackFile), b.Config)
+}
+
+// signInLink prints a link to the console that signs in once.
+func (a *app) signInLink(ctx context.Context, b *onebox.Box) error {
+	link, err := b.SignInLink(ctx)
+	if err == nil {
+		a.say("\nConsole, signed in as an admin (once, within 15 minutes; another with `touchstone user link 'local admin'`):\n  %s\n", link)
+	}
+	return err
 }
 
 // stop stops a box and takes its announcement back.

@@ -11,6 +11,7 @@ import (
 
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
+	"touchstone/internal/story"
 )
 
 func (a *app) ledger() *cobra.Command {
@@ -82,7 +83,7 @@ type touchShown struct {
 	Touch     lifecycle.Touch `json:"touch"`
 	States    []ledger.Moment `json:"states"`
 	Reports   []ledger.Moment `json:"reports"`
-	Decisions []logged        `json:"decisions"`
+	Decisions []story.Entry   `json:"decisions"`
 }
 
 func (a *app) ledgerShow() *cobra.Command {
@@ -108,7 +109,7 @@ func (a *app) ledgerShow() *cobra.Command {
 					return err
 				}
 				for _, e := range entries {
-					shown.Decisions = append(shown.Decisions, loggedOf(e))
+					shown.Decisions = append(shown.Decisions, story.EntryOf(e))
 				}
 				return a.print(shown, func() { a.showTouch(shown, s.brand.Currency) })
 			})
@@ -160,7 +161,7 @@ func (a *app) showTouch(t touchShown, currency string) {
 	}
 	for _, d := range t.Decisions {
 		a.say("  %s  %s by %s", day(d.At), d.Kind, d.Actor)
-		for _, line := range d.explain(currency, time.UTC) {
+		for _, line := range d.Explain(currency, time.UTC) {
 			a.say("      %s", wrap(line, 8))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"touchstone/activities"
 	"touchstone/agents"
 	"touchstone/internal/channel"
+	"touchstone/internal/control"
 	"touchstone/internal/copywriter"
 	"touchstone/internal/journey"
 	"touchstone/internal/ledger"
@@ -49,7 +50,7 @@ func (s *session) newRehearsal(ctx context.Context, def *journey.Definition) (r 
 	}
 	engine = &activities.Journeys{
 		Runs: r, Creatives: r, Reviews: rehearsedReviews{}, Controls: r, Evidence: r, Definitions: r, Brand: s.brand, Policy: s.policy,
-		Agent: agents.ByName, Renderer: copywriter.NewRenderer(), Links: s.links(), Starter: rehearsedStarter{},
+		Agent: agents.ByName, Renderer: copywriter.NewRenderer(), Links: control.PreviewLinks(s.config), Starter: rehearsedStarter{},
 		Providers: map[lifecycle.Channel]activities.Provider{lifecycle.Email: provider{}},
 		Scale:     s.clock.Scale, ReviewSLA: s.config.Review.SLA, Concurrency: 1, Log: slog.New(slog.DiscardHandler),
 	}

@@ -7,8 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	plane "touchstone/internal/control"
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
+	"touchstone/internal/story"
 )
 
 func (a *app) reviews() *cobra.Command {
@@ -151,13 +153,13 @@ func (a *app) reviewShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				preview, err := s.preview(creative)
+				preview, err := plane.PreviewCopy(creative, s.brand, s.policy, plane.PreviewLinks(s.config), s.clock)
 				if err != nil {
 					return err
 				}
 				r := reviewed{
 					reviewLine: reviewLineOf(item, creative, time.Now()), Content: item.Content, Source: string(creative.Source),
-					Copy: creative.Parts, Rendered: preview.parts, Objections: preview.objections, WorkflowID: item.WorkflowID,
+					Copy: creative.Parts, Rendered: preview.Parts, Objections: preview.Objections, WorkflowID: item.WorkflowID,
 				}
 				if r.Waiters, err = s.store.Waiters(ctx, item.ID, 20, ""); err != nil {
 					return err
@@ -234,17 +236,8 @@ func (a *app) findings(title string, findings []lifecycle.Finding) {
 	}
 	a.say("\n%s", title)
 	for _, f := range findings {
-		a.say("  - %s", wrap(findingText(f), 4))
+		a.say("  - %s", wrap(story.Finding(f), 4))
 	}
-}
-
-// findingText is a finding in words: rule, outcome, reason, value and limit.
-func findingText(f lifecycle.Finding) string {
-	text := f.Rule + " says " + string(f.Outcome)
-	if f.Reason != "" {
-		text += ": " + f.Reason
-	}
-	return text + " (saw " + orDash(f.Value) + ", limit " + orDash(f.Limit) + ")"
 }
 
 func note(s string) string {

@@ -7,13 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	plane "touchstone/internal/control"
 	"touchstone/internal/lifecycle"
-	"touchstone/internal/postgres"
 	"touchstone/workflows"
 )
 
@@ -72,7 +70,7 @@ func (a *app) reviewEdit() *cobra.Command {
 			if err := p.Edit(ctx, item, workflows.Decision{By: *by, Hash: item.Content, Parts: parts}); err != nil {
 				return err
 			}
-			edited, err := awaitEdit(ctx, s.store, item)
+			edited, err := p.AwaitEdit(ctx, item)
 			if err != nil {
 				return err
 			}
@@ -82,26 +80,6 @@ func (a *app) reviewEdit() *cobra.Command {
 		})
 	}
 	return command
-}
-
-// awaitEdit waits until the review shows the edited copy. An edit travels as a
-// signal, which has no answer: what was refused changes nothing.
-func awaitEdit(ctx context.Context, store *postgres.Store, before lifecycle.ReviewItem) (lifecycle.ReviewItem, error) {
-	deadline := time.Now().Add(10 * time.Second)
-	for {
-		item, err := store.Review(ctx, before.ID)
-		if err != nil || item.Content != before.Content {
-			return item, err
-		}
-		if time.Now().After(deadline) {
-			return item, lifecycle.Errorf(lifecycle.Conflict, "the copy has not changed: no worker runs, the edit changes nothing, or a guardrail refused it; the Temporal UI shows why under %s", before.WorkflowID)
-		}
-		select {
-		case <-ctx.Done():
-			return item, ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
 }
 
 // Marks between the parts of copy in an editor.

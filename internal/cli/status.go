@@ -93,7 +93,7 @@ func (s *session) status(ctx context.Context) (status, error) {
 	if out.Campaigns, err = s.campaignLines(ctx); err != nil {
 		return out, err
 	}
-	for name, url := range map[string]string{"temporal": s.config.Temporal.UIURL, "gateway": s.config.Gateway.PublicURL} {
+	for name, url := range map[string]string{"temporal": s.config.Temporal.UIURL, "gateway": s.config.Gateway.PublicURL, "console": s.config.Console.PublicURL} {
 		if url != "" {
 			out.Links[name] = url
 		}
@@ -154,9 +154,9 @@ func (a *app) showStatus(s status) {
 	if len(s.Links) > 0 {
 		a.say("")
 	}
-	for _, name := range []string{"temporal", "gateway"} {
+	for _, name := range []string{"console", "temporal", "gateway"} {
 		if s.Links[name] != "" {
-			a.say("%-13s  %s", map[string]string{"temporal": "Temporal UI", "gateway": "gateway"}[name], s.Links[name])
+			a.say("%-13s  %s", map[string]string{"console": "console", "temporal": "Temporal UI", "gateway": "gateway"}[name], s.Links[name])
 		}
 	}
 }

@@ -20,6 +20,7 @@ type Config struct {
 	DatabaseURL string   `yaml:"database_url"`
 	Temporal    Temporal `yaml:"temporal"`
 	Gateway     Gateway  `yaml:"gateway"`
+	Console     Console  `yaml:"console"`
 	SendGrid    SendGrid `yaml:"sendgrid"`
 	OpenAI      OpenAI   `yaml:"openai"`
 	Review      Review   `yaml:"review"`
@@ -105,6 +106,7 @@ func Defaults() Config {
 	return Config{
 		Temporal:          Temporal{Address: "127.0.0.1:7233", Namespace: "default"},
 		Gateway:           Gateway{Listen: "127.0.0.1:8700", PublicURL: "http://127.0.0.1:8700"},
+		Console:           Console{Listen: "127.0.0.1:8702", PublicURL: "http://127.0.0.1:8702"},
 		SendGrid:          SendGrid{BaseURL: "https://api.sendgrid.com", InFlight: 32},
 		OpenAI:            OpenAI{BaseURL: "https://api.openai.com/v1", Model: "gpt-4o-mini", Timeout: 20 * time.Second, InputPrice: 15, OutputPrice: 60, BudgetPerDay: 1000},
 		Review:            Review{SLA: 5 * time.Minute, Escalate: 30 * time.Minute, Expire: 24 * time.Hour},
@@ -144,6 +146,11 @@ func (c *Config) environment(lookup func(string) (string, bool)) error {
 		"TEMPORAL_UI_URL":               &c.Temporal.UIURL,
 		"TOUCHSTONE_LISTEN":             &c.Gateway.Listen,
 		"TOUCHSTONE_PUBLIC_URL":         &c.Gateway.PublicURL,
+		"TOUCHSTONE_CONSOLE_LISTEN":     &c.Console.Listen,
+		"TOUCHSTONE_CONSOLE_URL":        &c.Console.PublicURL,
+		"TOUCHSTONE_OIDC_ISSUER":        &c.Console.OIDC.Issuer,
+		"TOUCHSTONE_OIDC_CLIENT_ID":     &c.Console.OIDC.ClientID,
+		"TOUCHSTONE_OIDC_CLIENT_SECRET": &c.Console.OIDC.ClientSecret,
 		"SENDGRID_API_KEY":              &c.SendGrid.APIKey,
 		"SENDGRID_BASE_URL":             &c.SendGrid.BaseURL,
 		"OPENAI_API_KEY":                &c.OpenAI.APIKey,
@@ -222,6 +229,7 @@ func (c Config) Validate(scaled bool) []string {
 	if (c.Temporal.TLSCert == "") != (c.Temporal.TLSKey == "") {
 		add("temporal: mTLS needs both the certificate and the key file")
 	}
+	problems = append(problems, c.Console.problems()...)
 	for name, base := range map[string]string{"sendgrid.base_url": c.SendGrid.BaseURL, "openai.base_url": c.OpenAI.BaseURL, "gateway.public_url": c.Gateway.PublicURL} {
 		u, err := url.Parse(base)
 		if err != nil || u.Host == "" {

@@ -62,6 +62,11 @@ func TestValidate(t *testing.T) {
 		"real hook, scaled":  {func(c *config.Config) { c.Watch.Webhook = "https://hooks.example/x" }, true, "webhook"},
 		"no operator":        {func(c *config.Config) { c.Watch.Email = []string{"ops"} }, false, "ops@example.com"},
 		"half of mTLS":       {func(c *config.Config) { c.Temporal.TLSCert = "x" }, false, "mTLS"},
+		"console in clear":   {func(c *config.Config) { c.Console.Listen = "0.0.0.0:8702" }, false, "TOUCHSTONE_CONSOLE_URL"},
+		"console nowhere":    {func(c *config.Config) { c.Console.Listen = "8702" }, false, "host:port"},
+		"console under path": {func(c *config.Config) { c.Console.PublicURL = "https://x.example/console" }, false, "without a path"},
+		"console URL":        {func(c *config.Config) { c.Console.PublicURL = "javascript:x" }, false, "console.public_url"},
+		"half of OpenID":     {func(c *config.Config) { c.Console.OIDC.Issuer = "https://x.example" }, false, "client_id"},
 		"real host, scaled":  {func(*config.Config) {}, true, "sandbox"},
 	} {
 		bad := good

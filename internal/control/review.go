@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 	enums "go.temporal.io/api/enums/v1"
@@ -40,6 +41,26 @@ func (p *Plane) Edit(ctx context.Context, item lifecycle.ReviewItem, d workflows
 		return err
 	}
 	return engineError("review "+string(item.ID), p.Temporal.SignalWorkflow(ctx, item.WorkflowID, "", workflows.SignalEdit, d))
+}
+
+// AwaitEdit waits until the review shows the edited copy. An edit travels as a
+// signal, which has no answer: what was refused changes nothing.
+func (p *Plane) AwaitEdit(ctx context.Context, before lifecycle.ReviewItem) (lifecycle.ReviewItem, error) {
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		item, err := p.Store.Review(ctx, before.ID)
+		if err != nil || item.Content != before.Content {
+			return item, err
+		}
+		if time.Now().After(deadline) {
+			return item, lifecycle.Errorf(lifecycle.Conflict, "the copy has not changed: no worker runs, the edit changes nothing, or a guardrail refused it; the Temporal UI shows why under %s", before.WorkflowID)
+		}
+		select {
+		case <-ctx.Done():
+			return item, ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 // Erase forgets a customer and waits until it is done.

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -20,6 +19,7 @@ import (
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/link"
 	"touchstone/internal/postgres"
+	"touchstone/internal/web"
 )
 
 // OutcomeStore applies what providers report. It returns how many were new.
@@ -71,10 +71,6 @@ type Server struct {
 	handler http.Handler
 }
 
-// requestTime bounds the work on one request: shorter than the 30 seconds after
-// which providers give up and repeat.
-const requestTime = 20 * time.Second
-
 // New returns a server. It fails when a door could never work.
 func New(c Config) (*Server, error) {
 	for name, missing := range map[string]bool{
@@ -125,29 +121,9 @@ func New(c Config) (*Server, error) {
 // Handler returns all doors.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// Serve answers on a listener until ctx ends, then lets running requests finish
-// for at most requestTime.
+// Serve answers on a listener until ctx ends.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	server := &http.Server{
-		Handler:           s.handler,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       requestTime,
-		WriteTimeout:      2 * requestTime,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
-	}
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTime)
-		defer cancel()
-		stopped <- server.Shutdown(grace)
-	})
-	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve http: %w", err)
-	}
-	return <-stopped
+	return web.Serve(ctx, l, s.handler, s.Log)
 }
 
 // door wraps a handler with a time limit, metrics, a span, and the answer to a panic.
@@ -155,7 +131,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func (s *Server) door(name string, handle http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
-		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
+		ctx, cancel := context.WithTimeout(r.Context(), web.RequestTime)
 		defer cancel()
 		ctx, span := otel.Tracer("touchstone/gateway").Start(ctx, "gateway "+name, trace.WithSpanKind(trace.SpanKindServer))
 		defer span.End()

@@ -67,8 +67,9 @@ type Box struct {
 	options   Options
 	keys      keys
 	metrics   *prometheus.Registry
-	listeners struct{ gateway, vendors net.Listener }
+	listeners struct{ gateway, vendors, console net.Listener }
 	gateway   *process
+	console   *process
 	vendors   *process
 	worker    *process
 	stopping  sync.Once
@@ -149,7 +150,7 @@ func (b *Box) serve(ctx context.Context) error {
 	c.SendGrid.APIKey, c.SendGrid.BaseURL = b.keys.SendGridKey, b.SandboxURL
 	c.OpenAI.APIKey, c.OpenAI.BaseURL = b.keys.OpenAIKey, b.SandboxURL+"/v1"
 	b.listeners.gateway, b.listeners.vendors = gatewayListener, sandboxListener
-	return nil
+	return b.listenConsole()
 }
 
 // listen takes the preferred address, or any free port of the same host.
@@ -175,6 +176,9 @@ func (b *Box) Run(ctx context.Context, scale clock.Scale) error {
 		return err
 	}
 	if err := b.startGateway(ctx); err != nil {
+		return err
+	}
+	if err := b.startConsole(ctx); err != nil {
 		return err
 	}
 	return b.StartWorker(ctx)
@@ -216,7 +220,7 @@ func (b *Box) Stop(ctx context.Context) error {
 	b.stopping.Do(func() {
 		var problems []error
 		problems = append(problems, b.StopWorker())
-		for _, p := range []*process{b.gateway, b.vendors} {
+		for _, p := range []*process{b.console, b.gateway, b.vendors} {
 			if p != nil {
 				problems = append(problems, p.stop())
 			}

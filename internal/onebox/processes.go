@@ -120,6 +120,8 @@ func (b *Box) Failed(ctx context.Context) error {
 		return b.worker.err
 	case <-b.gateway.done:
 		return b.gateway.err
+	case <-b.console.done:
+		return b.console.err
 	case <-b.vendors.done:
 		return b.vendors.err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/postgres/dbsqlc"
@@ -23,22 +25,28 @@ type RunCounts struct {
 
 // JourneyCounts counts the runs of every journey that anybody entered.
 func (s *Store) JourneyCounts(ctx context.Context) ([]RunCounts, error) {
-	rows, err := s.q.JourneyCounts(ctx)
-	counts := make([]RunCounts, len(rows))
-	for i, r := range rows {
-		counts[i] = RunCounts{r.Journey, int(r.Entered), int(r.Pending), int(r.Running), int(r.Ended), int(r.Held), int(r.HeldOut), int(r.Converted)}
-	}
-	return counts, translate(err, "count the runs of journeys")
+	var counts []RunCounts
+	err := s.snapshot(ctx, "count the runs of journeys", func(q *dbsqlc.Queries, _ pgx.Tx) error {
+		rows, err := q.JourneyCounts(ctx)
+		for _, r := range rows {
+			counts = append(counts, RunCounts{r.Journey, int(r.Entered), int(r.Pending), int(r.Running), int(r.Ended), int(r.Held), int(r.HeldOut), int(r.Converted)})
+		}
+		return err
+	})
+	return counts, err
 }
 
 // CampaignCounts counts the runs of every campaign that anybody entered.
 func (s *Store) CampaignCounts(ctx context.Context) ([]RunCounts, error) {
-	rows, err := s.q.CampaignCounts(ctx)
-	counts := make([]RunCounts, len(rows))
-	for i, r := range rows {
-		counts[i] = RunCounts{r.Campaign, int(r.Entered), int(r.Pending), int(r.Running), int(r.Ended), int(r.Held), int(r.HeldOut), int(r.Converted)}
-	}
-	return counts, translate(err, "count the runs of campaigns")
+	var counts []RunCounts
+	err := s.snapshot(ctx, "count the runs of campaigns", func(q *dbsqlc.Queries, _ pgx.Tx) error {
+		rows, err := q.CampaignCounts(ctx)
+		for _, r := range rows {
+			counts = append(counts, RunCounts{r.Campaign, int(r.Entered), int(r.Pending), int(r.Running), int(r.Ended), int(r.Held), int(r.HeldOut), int(r.Converted)})
+		}
+		return err
+	})
+	return counts, err
 }
 
 // FunnelRow counts the runs of a journey that stand, or ended, at one place.
@@ -54,12 +62,15 @@ type FunnelRow struct {
 
 // Funnel counts a journey's runs by version, arm, status, step and end reason.
 func (s *Store) Funnel(ctx context.Context, journey string) ([]FunnelRow, error) {
-	rows, err := s.q.Funnel(ctx, journey)
-	funnel := make([]FunnelRow, len(rows))
-	for i, r := range rows {
-		funnel[i] = FunnelRow{int(r.Version), ledger.Arm(r.Arm), ledger.RunStatus(r.Status), r.Step, r.EndReason, int(r.Runs), int(r.Converted)}
-	}
-	return funnel, translate(err, "count the runs of journey "+journey)
+	var funnel []FunnelRow
+	err := s.snapshot(ctx, "count the runs of journey "+journey, func(q *dbsqlc.Queries, _ pgx.Tx) error {
+		rows, err := q.Funnel(ctx, journey)
+		for _, r := range rows {
+			funnel = append(funnel, FunnelRow{int(r.Version), ledger.Arm(r.Arm), ledger.RunStatus(r.Status), r.Step, r.EndReason, int(r.Runs), int(r.Converted)})
+		}
+		return err
+	})
+	return funnel, err
 }
 
 // JourneyVersions returns every version of a journey, latest first.

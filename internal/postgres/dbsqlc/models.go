@@ -611,6 +611,12 @@ type Setting struct {
 	UpdatedBy string          `json:"updated_by"`
 }
 
+type SignInLink struct {
+	Hash      []byte    `json:"hash"`
+	UserID    string    `json:"user_id"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
 type Suppression struct {
 	Channel     string    `json:"channel"`
 	AddressHash []byte    `json:"address_hash"`
@@ -661,6 +667,28 @@ type TouchHistory struct {
 	State   string    `json:"state"`
 	Reason  string    `json:"reason"`
 	Tx      int64     `json:"tx"`
+}
+
+type User struct {
+	ID             string     `json:"id"`
+	Name           string     `json:"name"`
+	Role           string     `json:"role"`
+	TokenHash      []byte     `json:"token_hash"`
+	TokenExpiresAt *time.Time `json:"token_expires_at"`
+	Email          *string    `json:"email"`
+	Subject        *string    `json:"subject"`
+	CreatedAt      time.Time  `json:"created_at"`
+	CreatedBy      string     `json:"created_by"`
+	SeenAt         *time.Time `json:"seen_at"`
+	RevokedAt      *time.Time `json:"revoked_at"`
+}
+
+type UserSession struct {
+	Hash      []byte    `json:"hash"`
+	UserID    string    `json:"user_id"`
+	CreatedAt time.Time `json:"created_at"`
+	SeenAt    time.Time `json:"seen_at"`
+	ExpiresAt time.Time `json:"expires_at"`
 }
 
 type Violation struct {

@@ -1,4 +1,4 @@
-package cli
+package story
 
 import (
 	"strings"
@@ -7,11 +7,11 @@ import (
 	"touchstone/internal/lifecycle"
 )
 
-// digest leaves out of what happened on a run what the reader is told anyway:
+// Digest leaves out of what happened on a run what the reader is told anyway:
 // the entry and end that the heading names, the state of a touch that its
 // decision names, the provider's report that only repeats a state, and it
 // joins the steps of one sending. JSON keeps all of it.
-func digest(moments []moment) []moment {
+func Digest(moments []Moment) []Moment {
 	names := map[string]string{} // of touches, by id
 	decided := map[string]bool{} // touch, instant and state that a decision tells
 	reported := map[string]bool{}
@@ -25,7 +25,7 @@ func digest(moments []moment) []moment {
 			reported[told(m.Ref, m.At, m.Title)] = true
 		}
 	}
-	var kept []moment
+	var kept []Moment
 	for _, m := range moments {
 		switch m.Kind {
 		case "run":
@@ -58,15 +58,15 @@ func digest(moments []moment) []moment {
 	return kept
 }
 
-// orders leaves out the event that an order at the same instant stands for.
-func orders(moments []moment) []moment {
+// Orders leaves out the event that an order at the same instant stands for.
+func Orders(moments []Moment) []Moment {
 	at := map[time.Time]bool{}
 	for _, m := range moments {
 		if m.Kind == "order" {
 			at[m.At] = true
 		}
 	}
-	var kept []moment
+	var kept []Moment
 	for _, m := range moments {
 		if m.Kind == "event" && (m.Title == "Order Completed" || m.Title == "Order Refunded") && at[m.At] {
 			continue

@@ -1,6 +1,7 @@
-package cli
+package story
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -11,8 +12,8 @@ import (
 	"touchstone/internal/postgres"
 )
 
-// logged is an entry of the decision log as people and programs read it.
-type logged struct {
+// Entry is an entry of the decision log as people and programs read it.
+type Entry struct {
 	Seq     int64             `json:"seq"`
 	At      time.Time         `json:"at"`
 	Kind    string            `json:"kind"`
@@ -22,8 +23,17 @@ type logged struct {
 	Body    json.RawMessage   `json:"body"`
 }
 
-func loggedOf(e postgres.LogEntry) logged {
-	return logged{e.Seq, e.At, e.Kind, e.Actor, e.Subject, e.TouchID, e.Body}
+// EntryOf makes a log entry readable.
+func EntryOf(e postgres.LogEntry) Entry {
+	return Entry{e.Seq, e.At, e.Kind, e.Actor, e.Subject, e.TouchID, e.Body}
+}
+
+// Title says in a few words what was decided.
+func (e Entry) Title() string {
+	if state, found := strings.CutPrefix(e.Kind, "touch."); found {
+		return e.Subject + ": " + strings.ReplaceAll(state, "_", " ")
+	}
+	return strings.NewReplacer(".", " ", "_", " ").Replace(e.Kind)
 }
 
 // reasoning is what bodies of decisions about touches and runs hold.
@@ -34,13 +44,13 @@ type reasoning struct {
 	Verdict  lifecycle.Verdict  `json:"verdict"`
 }
 
-// explain tells a decision in lines: what was chosen for which expected value,
+// Explain tells a decision in lines: what was chosen for which expected value,
 // why, and what each guardrail said. Amounts are in the brand's currency,
 // instants on the clock of the zone.
-func (l logged) explain(currency string, zone *time.Location) []string {
+func (e Entry) Explain(currency string, zone *time.Location) []string {
 	var r reasoning
-	if err := json.Unmarshal(l.Body, &r); err != nil {
-		return []string{string(l.Body)} // another kind of record: shown as it is
+	if err := json.Unmarshal(e.Body, &r); err != nil {
+		return []string{string(e.Body)} // another kind of record: shown as it is
 	}
 	var lines []string
 	for _, step := range r.Trail {
@@ -57,7 +67,7 @@ func (l logged) explain(currency string, zone *time.Location) []string {
 		}
 	}
 	for _, f := range r.Verdict.Findings {
-		line := findingText(f)
+		line := Finding(f)
 		if !f.Until.IsZero() {
 			line += ", not before " + f.Until.In(zone).Format("2006-01-02 15:04")
 		}
@@ -73,12 +83,12 @@ func (l logged) explain(currency string, zone *time.Location) []string {
 func choice(d lifecycle.Decision, currency string) string {
 	text := fmt.Sprintf("the %s agent (%s) chose %s", d.Agent, d.Version, candidate(d.Chosen.Candidate))
 	if !d.Chosen.Candidate.Nothing() {
-		text += ", expected value " + amount(d.Chosen.ExpectedValue, currency)
+		text += ", expected value " + Amount(d.Chosen.ExpectedValue, currency)
 	}
 	if d.Exploring {
 		text += ", to learn"
 	}
-	return text + " (" + many(len(d.Rejected), "alternative", "alternatives") + ")"
+	return text + " (" + alternatives(len(d.Rejected)) + ")"
 }
 
 func candidate(c lifecycle.Candidate) string {
@@ -94,13 +104,31 @@ func candidate(c lifecycle.Candidate) string {
 
 // valuation shows how an expected value comes about.
 func valuation(v lifecycle.Valuation, currency string) string {
-	return fmt.Sprintf("%.2f%% lift x %s - message %s - offer %s - fatigue %s = %s", v.Lift*100, amount(v.OrderValue, currency),
-		amount(v.MessageCost, currency), amount(v.OfferCost, currency), amount(v.FatiguePrice, currency), amount(v.ExpectedValue, currency))
+	return fmt.Sprintf("%.2f%% lift x %s - message %s - offer %s - fatigue %s = %s", v.Lift*100, Amount(v.OrderValue, currency),
+		Amount(v.MessageCost, currency), Amount(v.OfferCost, currency), Amount(v.FatiguePrice, currency), Amount(v.ExpectedValue, currency))
 }
 
-// amount renders minor units that are an expectation, so with fractions of a
+// Finding is a guardrail's finding in words: rule, outcome, reason, value and
+// limit.
+func Finding(f lifecycle.Finding) string {
+	text := f.Rule + " says " + string(f.Outcome)
+	if f.Reason != "" {
+		text += ": " + f.Reason
+	}
+	return text + " (saw " + cmp.Or(f.Value, "-") + ", limit " + cmp.Or(f.Limit, "-") + ")"
+}
+
+// alternatives renders how many an agent turned down.
+func alternatives(n int) string {
+	if n == 1 {
+		return "1 alternative"
+	}
+	return fmt.Sprintf("%d alternatives", n)
+}
+
+// Amount renders minor units that are an expectation, so with fractions of a
 // unit where they are small.
-func amount(minor float64, currency string) string {
+func Amount(minor float64, currency string) string {
 	digits := lifecycle.MinorDigits(currency)
 	major := minor / math.Pow10(digits)
 	if major != 0 && math.Abs(major) < 1 {
