@@ -81,7 +81,7 @@ func (t *table) resumed(ctx context.Context) (err error) {
 		return err
 	}
 	for _, p := range t.passages {
-		if held(p) && p.stopped(*p.sit.Touch) == "" {
+		if reason, _ := p.stopped(*p.sit.Touch); held(p) && reason == "" {
 			p.next.Action, p.next.At, p.next.Channel = ActionDeliver, p.now, p.sit.Touch.Channel
 		}
 	}
@@ -104,9 +104,12 @@ func (p *passage) clear(ctx context.Context, id lifecycle.TouchID) (*shipment, e
 	if over, _, err := p.over(); err != nil || over != "" {
 		return nil, err // walk ends the run and skips the touch
 	}
-	if reason := p.stopped(*t); reason != "" {
-		p.next = Next{Action: ActionHold, Step: p.progress.Step, TouchID: t.ID, Reason: reason}
+	if reason, parked := p.stopped(*t); reason != "" {
+		p.next = Next{Action: ActionHold, Step: p.progress.Step, TouchID: t.ID, Reason: reason, Parked: parked}
 		p.progress.Held, p.moved = true, true
+		if parked {
+			p.progress.DueAt = time.Time{}
+		}
 		return nil, nil
 	}
 	p.progress.Held = false

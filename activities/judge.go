@@ -35,7 +35,7 @@ func (p *passage) judge(step journey.Step, touch lifecycle.Touch, creative lifec
 		At: p.now, Stage: stage, Customer: p.sit.Profile, Suppressed: suppressed, Channel: touch.Channel, Class: touch.Class,
 		Tags: touch.Tags, Journey: touch.Journey, Campaign: touch.Campaign, Step: touch.Step, Priority: p.def.Priority,
 		Exit: over, Creative: creative, Message: message, Offer: offer, Recent: earlier(p.sit.Recent, touch.ID), Window: p.def.Window,
-		RequireReview: step.Touch.AlwaysReview, Approved: approved, Amounts: p.amounts(),
+		RequireReview: step.Touch.AlwaysReview || p.admission.ReviewsAll(touch.Journey), Approved: approved, Amounts: p.amounts(),
 	}, p.Policy, p.Brand)
 	return verdict, message, nil
 }

@@ -27,6 +27,7 @@ type Next struct {
 	Channel lifecycle.Channel `json:"channel,omitempty"`
 	At      time.Time         `json:"at,omitzero"`
 	Reason  string            `json:"reason,omitempty"`
+	Parked  bool              `json:"parked,omitempty"` // with hold: outside a rollout, until its stage grows
 }
 
 // Step asks about one run. Now is the business instant of the step: its due

@@ -36,7 +36,7 @@ type PageResult struct {
 	Seen    int       `json:"seen"`
 	Sent    int       `json:"sent"`    // the provider took it, or may have
 	Durable int       `json:"durable"` // went on in a journey workflow of their own
-	Held    int       `json:"held"`    // stopped by a pause
+	Held    int       `json:"held"`    // stopped by a pause; who is outside a rollout is not counted
 	Ended   int       `json:"ended"`   // their journey is over
 	Pending int       `json:"pending"` // still to come in this campaign
 	NextDue time.Time `json:"next_due,omitzero"`
@@ -144,7 +144,9 @@ func (j *Journeys) page(ctx context.Context, runs []ledger.Run, now time.Time, r
 		case ActionWait:
 			follow = append(follow, r)
 		case ActionHold:
-			result.Held++
+			if !at[r.ID].Parked {
+				result.Held++
+			}
 		case ActionEnd:
 			result.Ended++
 		}

@@ -19,6 +19,8 @@ type RunStore interface {
 	// SavePlans stores touches, progress and decision records in one transaction.
 	SavePlans(ctx context.Context, plans []ledger.Plan, records []ledger.Record) error
 	MoveRuns(ctx context.Context, progress []ledger.Progress, records []ledger.Record) error
+	// Admission returns what the rollouts in force hold back of these runs.
+	Admission(ctx context.Context, runs []lifecycle.RunID, now time.Time) (ledger.Admission, error)
 }
 
 // Ledger is the send ledger.

@@ -54,7 +54,10 @@ func (t *table) ready(ctx context.Context, now time.Time) ([]*shipment, error) {
 	}
 	var ready []*shipment
 	for _, p := range t.passages {
-		if !goes(p) || p.stopped(*p.sit.Touch) != "" {
+		if !goes(p) {
+			continue
+		}
+		if reason, _ := p.stopped(*p.sit.Touch); reason != "" {
 			continue
 		}
 		last := len(p.plans) - 1 // planning this touch was the last thing the walk did

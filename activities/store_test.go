@@ -43,6 +43,7 @@ type store struct {
 	failing     map[string]error // by method, once
 	dies        string           // the method at which the worker dies: from then on nothing answers
 	dead        bool
+	admission   ledger.Admission
 }
 
 func newStore() *store {
@@ -110,6 +111,12 @@ func (s *store) Situations(_ context.Context, ids []lifecycle.RunID, now time.Ti
 		all = append(all, sit)
 	}
 	return all, nil
+}
+
+func (s *store) Admission(context.Context, []lifecycle.RunID, time.Time) (ledger.Admission, error) {
+	unlock, err := s.enter("Admission")
+	defer unlock()
+	return s.admission, err
 }
 
 func (s *store) SavePlans(_ context.Context, plans []ledger.Plan, records []ledger.Record) error {

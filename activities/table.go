@@ -18,6 +18,7 @@ type table struct {
 	*Journeys
 	passages  []*passage
 	controls  []ledger.Control
+	admission ledger.Admission
 	evidence  agents.Evidence
 	creatives map[string][]lifecycle.Creative // by slot
 	hashes    map[lifecycle.CreativeID]string // content hashes worked out so far
@@ -67,6 +68,9 @@ func (j *Journeys) open(ctx context.Context, steps []Step) (*table, error) {
 		t.creatives[c.Slot] = append(t.creatives[c.Slot], c)
 	}
 	if t.controls, err = j.Controls.Controls(ctx); err != nil {
+		return nil, err
+	}
+	if t.admission, err = j.Runs.Admission(ctx, ids, steps[0].Now); err != nil {
 		return nil, err
 	}
 	t.evidence, err = j.evidence.read(ctx, j.Evidence)
@@ -120,8 +124,19 @@ func (t *table) next() []Next {
 	return next
 }
 
-// stopped returns the reason of a control that holds back such a touch, "" if none.
-func (t *table) stopped(touch lifecycle.Touch) string {
+// stopped returns the reason of a control or rollout that holds back a touch, ""
+// if none. One that is outside a rollout is parked: nothing is due until its stage
+// grows.
+func (t *table) stopped(touch lifecycle.Touch) (reason string, parked bool) {
+	if reason := t.controlled(touch); reason != "" {
+		return reason, false
+	}
+	reason = t.admission.Stops(touch)
+	return reason, reason != ""
+}
+
+// controlled returns the reason of a control that holds back such a touch.
+func (t *table) controlled(touch lifecycle.Touch) string {
 	for _, c := range t.controls {
 		if c.Stops(touch.Journey, touch.Campaign, touch.Channel) {
 			name := string(c.Scope)
