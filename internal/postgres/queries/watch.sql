@@ -1,8 +1,9 @@
 -- The circuit breaker's counts and the compliance checks. All start from what was
 -- lately sent as the history has it: it is append-only, so that its BRIN index finds
 -- the latest rows, and touches need no index more. The instant is a parameter in each
--- condition: taken from a column, the planner could not see how late it is. Real instants become business instants
--- as clock.Scale has it: origin + (real - base) * factor.
+-- condition: taken from a column, the planner could not see how late it is. Real
+-- instants become business instants as clock.Scale has it:
+-- origin + (real - base) * factor.
 
 -- name: BreakerCounts :one
 -- The touches of a channel that went out since an instant, and what became of those
