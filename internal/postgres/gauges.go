@@ -85,14 +85,12 @@ func (s *Store) Gauges(ctx context.Context, in GaugeQuery) (watch.Gauges, error)
 			g.Violations[watch.Rule(r.Rule)] = int(r.N)
 		}
 		for _, channel := range in.Channels {
-			counts, err := q.BreakerCounts(ctx, dbsqlc.BreakerCountsParams{Channel: string(channel), Since: []time.Time{day}})
+			counts, err := breakerCounts(ctx, q, channel, day)
 			if err != nil {
 				return err
 			}
-			for _, r := range counts {
-				g.Breaker = append(g.Breaker, watch.Counts{Channel: channel, Since: r.Since.UTC(), Window: 24 * time.Hour, Sent: int(r.Sent),
-					Delivered: int(r.Delivered), Complained: int(r.Complained), Bounced: int(r.Bounced)})
-			}
+			counts.Window = 24 * time.Hour
+			g.Breaker = append(g.Breaker, counts)
 		}
 		queues, err := q.GaugeQueues(ctx)
 		if err != nil {

@@ -15,20 +15,23 @@ import (
 // Counts returns, for every window, what the circuit breaker has to know of a
 // channel's messages that went out since then.
 func (s *Store) Counts(ctx context.Context, channel lifecycle.Channel, since []time.Time) ([]watch.Counts, error) {
-	instants := make([]time.Time, len(since))
-	for i, at := range since {
-		instants[i] = instant(at)
-	}
 	var counts []watch.Counts
 	err := s.snapshot(ctx, "count complaints and bounces", func(q *dbsqlc.Queries, _ pgx.Tx) error {
-		rows, err := q.BreakerCounts(ctx, dbsqlc.BreakerCountsParams{Channel: string(channel), Since: instants})
-		for _, r := range rows {
-			counts = append(counts, watch.Counts{Channel: channel, Since: r.Since.UTC(), Sent: int(r.Sent), Delivered: int(r.Delivered),
-				Complained: int(r.Complained), Bounced: int(r.Bounced)})
+		for _, at := range since {
+			c, err := breakerCounts(ctx, q, channel, at)
+			if err != nil {
+				return err
+			}
+			counts = append(counts, c)
 		}
-		return err
+		return nil
 	})
 	return counts, err
+}
+
+func breakerCounts(ctx context.Context, q *dbsqlc.Queries, channel lifecycle.Channel, since time.Time) (watch.Counts, error) {
+	r, err := q.BreakerCounts(ctx, dbsqlc.BreakerCountsParams{Channel: string(channel), Since: instant(since)})
+	return watch.Counts{Channel: channel, Since: since.UTC(), Sent: int(r.Sent), Delivered: int(r.Delivered), Complained: int(r.Complained), Bounced: int(r.Bounced)}, err
 }
 
 // Breaches looks for touches that should not have gone out since an instant, by

@@ -13,64 +13,46 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-const breakerCounts = `-- name: BreakerCounts :many
+const breakerCounts = `-- name: BreakerCounts :one
 
-select w.since::timestamptz as since, n.sent::int as sent, n.delivered::int as delivered, n.complained::int as complained,
+select count(*)::int as sent, count(*) filter (where t.state in ('delivered', 'complained'))::int as delivered,
+    count(*) filter (where t.state = 'complained')::int as complained,
     (select count(distinct p.touch_id) from provider_events p join touches b on b.id = p.touch_id
-        where p.kind = 'bounced' and p.at >= w.since and b.sent_at >= w.since and b.channel = $1::text)::int as bounced
-from (select unnest($2::timestamptz[]) as since) w
-cross join lateral (
-    select count(*) as sent, count(*) filter (where t.state in ('delivered', 'complained')) as delivered,
-        count(*) filter (where t.state = 'complained') as complained
-    from (select distinct h.touch_id from touch_history h where h.at >= w.since and h.state = 'sending') r
-    join touches t on t.id = r.touch_id
-    where t.sent_at >= w.since and t.channel = $1::text and touch_holds_slot(t.state)
-) n order by w.since desc
+        where p.kind = 'bounced' and p.at >= $1::timestamptz and b.sent_at >= $1::timestamptz and b.channel = $2::text)::int as bounced
+from (select distinct h.touch_id from touch_history h where h.at >= $1::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id
+where t.sent_at >= $1::timestamptz and t.channel = $2::text and touch_holds_slot(t.state)
 `
 
 type BreakerCountsParams struct {
-	Channel string      `json:"channel"`
-	Since   []time.Time `json:"since"`
+	Since   time.Time `json:"since"`
+	Channel string    `json:"channel"`
 }
 
 type BreakerCountsRow struct {
-	Since      time.Time `json:"since"`
-	Sent       int32     `json:"sent"`
-	Delivered  int32     `json:"delivered"`
-	Complained int32     `json:"complained"`
-	Bounced    int32     `json:"bounced"`
+	Sent       int32 `json:"sent"`
+	Delivered  int32 `json:"delivered"`
+	Complained int32 `json:"complained"`
+	Bounced    int32 `json:"bounced"`
 }
 
 // The circuit breaker's counts and the compliance checks. All start from what was
 // lately sent as the history has it: it is append-only, so that its BRIN index finds
-// the latest rows, and touches need no index more. Real instants become business instants
-// as clock.Scale has it: origin + (real - base) * factor.
-// One row per window: the touches that went out since, and what became of those
+// the latest rows, and touches need no index more. The instant is a parameter in each
+// condition: taken from a column, the planner could not see how late it is. Real
+// instants become business instants as clock.Scale has it:
+// origin + (real - base) * factor.
+// The touches of a channel that went out since an instant, and what became of those
 // same touches. Hard bounces are the reports that suppress an address.
-func (q *Queries) BreakerCounts(ctx context.Context, arg BreakerCountsParams) ([]BreakerCountsRow, error) {
-	rows, err := q.db.Query(ctx, breakerCounts, arg.Channel, arg.Since)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []BreakerCountsRow
-	for rows.Next() {
-		var i BreakerCountsRow
-		if err := rows.Scan(
-			&i.Since,
-			&i.Sent,
-			&i.Delivered,
-			&i.Complained,
-			&i.Bounced,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+func (q *Queries) BreakerCounts(ctx context.Context, arg BreakerCountsParams) (BreakerCountsRow, error) {
+	row := q.db.QueryRow(ctx, breakerCounts, arg.Since, arg.Channel)
+	var i BreakerCountsRow
+	err := row.Scan(
+		&i.Sent,
+		&i.Delivered,
+		&i.Complained,
+		&i.Bounced,
+	)
+	return i, err
 }
 
 const saveViolations = `-- name: SaveViolations :many
@@ -190,22 +172,22 @@ func (q *Queries) SentToHoldout(ctx context.Context, since time.Time) ([]SentToH
 
 const sentToSuppressed = `-- name: SentToSuppressed :many
 with given as (
-    select $1::timestamptz as origin, $2::timestamptz as base, $3::float8 as factor, $4::interval as grace, $5::timestamptz as since
+    select $2::timestamptz as origin, $3::timestamptz as base, $4::float8 as factor, $5::interval as grace
 )
 select t.id, t.sent_at::timestamptz as at, min(o.at)::timestamptz as suppressed_at
-from given v cross join (select distinct h.touch_id from given g join touch_history h on h.at >= g.since and h.state = 'sending') r join touches t on t.id = r.touch_id join customers c on c.id = t.customer_id
+from given v cross join (select distinct h.touch_id from touch_history h where h.at >= $1::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id join customers c on c.id = t.customer_id
 join opt_outs o on o.channel = t.channel and o.address_hash = address_hash(address_of(t.channel, c.email, c.phone, c.id))
-where t.sent_at >= v.since and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
+where t.sent_at >= $1::timestamptz and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
 and greatest(o.at, v.origin + (o.learnt_at - v.base) * v.factor) < t.sent_at - v.grace
 group by t.id order by t.id limit 1000
 `
 
 type SentToSuppressedParams struct {
+	Since  time.Time       `json:"since"`
 	Origin time.Time       `json:"origin"`
 	Base   time.Time       `json:"base"`
 	Factor float64         `json:"factor"`
 	Grace  pgtype.Interval `json:"grace"`
-	Since  time.Time       `json:"since"`
 }
 
 type SentToSuppressedRow struct {
@@ -218,11 +200,11 @@ type SentToSuppressedRow struct {
 // customer's address is gone and cannot be compared.
 func (q *Queries) SentToSuppressed(ctx context.Context, arg SentToSuppressedParams) ([]SentToSuppressedRow, error) {
 	rows, err := q.db.Query(ctx, sentToSuppressed,
+		arg.Since,
 		arg.Origin,
 		arg.Base,
 		arg.Factor,
 		arg.Grace,
-		arg.Since,
 	)
 	if err != nil {
 		return nil, err
@@ -368,26 +350,26 @@ func (q *Queries) SentWithUnapprovedCopy(ctx context.Context, since time.Time) (
 
 const sentWithoutConsent = `-- name: SentWithoutConsent :many
 with given as (
-    select $2::timestamptz as origin, $3::timestamptz as base, $4::float8 as factor, $5::interval as grace, $6::timestamptz as since
+    select $3::timestamptz as origin, $4::timestamptz as base, $5::float8 as factor, $6::interval as grace
 )
 select t.id, t.sent_at::timestamptz as at, coalesce(max(o.at), to_timestamp(0))::timestamptz as withdrawn_at
-from given v cross join (select distinct h.touch_id from given g join touch_history h on h.at >= g.since and h.state = 'sending') r join touches t on t.id = r.touch_id
+from given v cross join (select distinct h.touch_id from touch_history h where h.at >= $1::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id
 left join consents k on k.customer_id = t.customer_id and k.channel = t.channel
 left join opt_outs o on o.customer_id = t.customer_id and o.channel = t.channel
     and greatest(o.at, v.origin + (o.learnt_at - v.base) * v.factor) < t.sent_at - v.grace
     and not (k.state = 'granted' and k.at > o.at and k.at <= t.sent_at)
-where t.sent_at >= v.since and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
-and t.channel <> all($1::text[]) and (k.customer_id is null or o.customer_id is not null)
+where t.sent_at >= $1::timestamptz and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
+and t.channel <> all($2::text[]) and (k.customer_id is null or o.customer_id is not null)
 group by t.id order by t.id limit 1000
 `
 
 type SentWithoutConsentParams struct {
+	Since  time.Time       `json:"since"`
 	Exempt []string        `json:"exempt"`
 	Origin time.Time       `json:"origin"`
 	Base   time.Time       `json:"base"`
 	Factor float64         `json:"factor"`
 	Grace  pgtype.Interval `json:"grace"`
-	Since  time.Time       `json:"since"`
 }
 
 type SentWithoutConsentRow struct {
@@ -401,12 +383,12 @@ type SentWithoutConsentRow struct {
 // stands for consent that was never given.
 func (q *Queries) SentWithoutConsent(ctx context.Context, arg SentWithoutConsentParams) ([]SentWithoutConsentRow, error) {
 	rows, err := q.db.Query(ctx, sentWithoutConsent,
+		arg.Since,
 		arg.Exempt,
 		arg.Origin,
 		arg.Base,
 		arg.Factor,
 		arg.Grace,
-		arg.Since,
 	)
 	if err != nil {
 		return nil, err

@@ -1,37 +1,34 @@
 -- The circuit breaker's counts and the compliance checks. All start from what was
 -- lately sent as the history has it: it is append-only, so that its BRIN index finds
--- the latest rows, and touches need no index more. Real instants become business instants
--- as clock.Scale has it: origin + (real - base) * factor.
+-- the latest rows, and touches need no index more. The instant is a parameter in each
+-- condition: taken from a column, the planner could not see how late it is. Real
+-- instants become business instants as clock.Scale has it:
+-- origin + (real - base) * factor.
 
--- name: BreakerCounts :many
--- One row per window: the touches that went out since, and what became of those
+-- name: BreakerCounts :one
+-- The touches of a channel that went out since an instant, and what became of those
 -- same touches. Hard bounces are the reports that suppress an address.
-select w.since::timestamptz as since, n.sent::int as sent, n.delivered::int as delivered, n.complained::int as complained,
+select count(*)::int as sent, count(*) filter (where t.state in ('delivered', 'complained'))::int as delivered,
+    count(*) filter (where t.state = 'complained')::int as complained,
     (select count(distinct p.touch_id) from provider_events p join touches b on b.id = p.touch_id
-        where p.kind = 'bounced' and p.at >= w.since and b.sent_at >= w.since and b.channel = @channel::text)::int as bounced
-from (select unnest(@since::timestamptz[]) as since) w
-cross join lateral (
-    select count(*) as sent, count(*) filter (where t.state in ('delivered', 'complained')) as delivered,
-        count(*) filter (where t.state = 'complained') as complained
-    from (select distinct h.touch_id from touch_history h where h.at >= w.since and h.state = 'sending') r
-    join touches t on t.id = r.touch_id
-    where t.sent_at >= w.since and t.channel = @channel::text and touch_holds_slot(t.state)
-) n order by w.since desc;
+        where p.kind = 'bounced' and p.at >= @since::timestamptz and b.sent_at >= @since::timestamptz and b.channel = @channel::text)::int as bounced
+from (select distinct h.touch_id from touch_history h where h.at >= @since::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id
+where t.sent_at >= @since::timestamptz and t.channel = @channel::text and touch_holds_slot(t.state);
 
 -- name: SentWithoutConsent :many
 -- Marketing on a channel that needs consent which nobody gave, or which had been
 -- taken back as far as we knew when the touch went out. A later grant counts; 1970
 -- stands for consent that was never given.
 with given as (
-    select @origin::timestamptz as origin, @base::timestamptz as base, @factor::float8 as factor, @grace::interval as grace, @since::timestamptz as since
+    select @origin::timestamptz as origin, @base::timestamptz as base, @factor::float8 as factor, @grace::interval as grace
 )
 select t.id, t.sent_at::timestamptz as at, coalesce(max(o.at), to_timestamp(0))::timestamptz as withdrawn_at
-from given v cross join (select distinct h.touch_id from given g join touch_history h on h.at >= g.since and h.state = 'sending') r join touches t on t.id = r.touch_id
+from given v cross join (select distinct h.touch_id from touch_history h where h.at >= @since::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id
 left join consents k on k.customer_id = t.customer_id and k.channel = t.channel
 left join opt_outs o on o.customer_id = t.customer_id and o.channel = t.channel
     and greatest(o.at, v.origin + (o.learnt_at - v.base) * v.factor) < t.sent_at - v.grace
     and not (k.state = 'granted' and k.at > o.at and k.at <= t.sent_at)
-where t.sent_at >= v.since and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
+where t.sent_at >= @since::timestamptz and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
 and t.channel <> all(@exempt::text[]) and (k.customer_id is null or o.customer_id is not null)
 group by t.id order by t.id limit 1000;
 
@@ -39,12 +36,12 @@ group by t.id order by t.id limit 1000;
 -- Marketing to an address that was suppressed as far as we knew. An erased
 -- customer's address is gone and cannot be compared.
 with given as (
-    select @origin::timestamptz as origin, @base::timestamptz as base, @factor::float8 as factor, @grace::interval as grace, @since::timestamptz as since
+    select @origin::timestamptz as origin, @base::timestamptz as base, @factor::float8 as factor, @grace::interval as grace
 )
 select t.id, t.sent_at::timestamptz as at, min(o.at)::timestamptz as suppressed_at
-from given v cross join (select distinct h.touch_id from given g join touch_history h on h.at >= g.since and h.state = 'sending') r join touches t on t.id = r.touch_id join customers c on c.id = t.customer_id
+from given v cross join (select distinct h.touch_id from touch_history h where h.at >= @since::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id join customers c on c.id = t.customer_id
 join opt_outs o on o.channel = t.channel and o.address_hash = address_hash(address_of(t.channel, c.email, c.phone, c.id))
-where t.sent_at >= v.since and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
+where t.sent_at >= @since::timestamptz and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
 and greatest(o.at, v.origin + (o.learnt_at - v.base) * v.factor) < t.sent_at - v.grace
 group by t.id order by t.id limit 1000;
 
