@@ -13,6 +13,7 @@ import (
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/measure"
+	"touchstone/internal/measure/attribution"
 )
 
 // Kind says how long a periodic report looks back.
@@ -48,6 +49,7 @@ func (k Kind) Around(at time.Time) (from, to time.Time) {
 type PeriodicSource interface {
 	Source
 	EconomicsSource
+	AttributionSource
 	TouchGroups(ctx context.Context, in measure.Query) ([]measure.Group, error)
 	KPIs(ctx context.Context, in measure.KPIQuery) ([]measure.Reading, error)
 	Rollouts(ctx context.Context) ([]ledger.RolloutRow, error)
@@ -64,8 +66,9 @@ type Periodic struct {
 	Groups      []GroupLine  `json:"groups"`
 	Suggestions []Suggestion `json:"suggestions"`
 	Rollouts    []Programme  `json:"rollouts,omitempty"`
-	Trend       []TrendPoint `json:"trend"` // earlier periods as reported then, and this one
-	Return      *Return      `json:"return,omitempty"`
+	Trend       []TrendPoint `json:"trend"`                 // earlier periods as reported then, and this one
+	Return      *Return      `json:"return,omitempty"`      // monthly
+	Attribution *Attribution `json:"attribution,omitempty"` // monthly, by agent
 	Figures     *Report      `json:"figures"`
 }
 
@@ -162,6 +165,11 @@ func BuildPeriodic(ctx context.Context, source PeriodicSource, kind Kind, o Peri
 	}
 	if kind == Monthly {
 		if p.Return, err = Economics(ctx, source, o.Shop, o.From, o.To, o.AttributionWindow, o.Minimum); err != nil {
+			return nil, err
+		}
+		windows := brand.AttributionWindows{Default: brand.AttributionWindow{Sent: o.AttributionWindow}, Channel: o.Shop.Windows}
+		if p.Attribution, err = Attribute(ctx, source, attribution.Options{From: o.From, To: o.To, By: attribution.ByAgent,
+			Models: attribution.Models, Windows: windows}, o.Currency); err != nil {
 			return nil, err
 		}
 	}

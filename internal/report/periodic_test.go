@@ -19,6 +19,7 @@ import (
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/measure"
+	"touchstone/internal/measure/attribution"
 	"touchstone/internal/report"
 )
 
@@ -116,6 +117,9 @@ type calm struct {
 	economy  measure.EconomicsInput
 }
 
+func (c *calm) Paths(context.Context, time.Time, time.Time, attribution.Dimension, string, func(attribution.Customer) error) error {
+	return nil
+}
 func (c *calm) Economics(context.Context, measure.Query) (measure.EconomicsInput, error) {
 	return c.economy, nil
 }
@@ -363,7 +367,7 @@ func TestPeriodicOfASeason(t *testing.T) {
 		parts []string
 	}{
 		{report.Weekly, from.AddDate(0, 0, 14), []string{"Weekly review, week 12 of 2026", "By agent", "KPIs against targets", "SIMULATED CUSTOMERS"}},
-		{report.Monthly, from.AddDate(0, 0, 35), []string{"Monthly analysis, April 2026", "Impact: test against control", "Cost and return", "By offer", "own holdout"}},
+		{report.Monthly, from.AddDate(0, 0, 35), []string{"Monthly analysis, April 2026", "Impact: test against control", "Cost and return", "Attribution by agent", "By offer", "own holdout"}},
 	} {
 		since, until := c.kind.Around(c.since)
 		p, err := report.WritePeriodic(t.Context(), store, c.kind, report.PeriodicOptions{Catalogue: catalogue(), Shop: brand.Example(), MadeAt: until,

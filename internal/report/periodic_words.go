@@ -136,6 +136,24 @@ func (p *Periodic) returnWords() []string {
 	return lines
 }
 
+// modelRows are the agents' revenue by each attribution model.
+func (p *Periodic) modelRows() [][]string {
+	if p.Attribution == nil {
+		return nil
+	}
+	var rows [][]string
+	for _, t := range p.Attribution.Tables {
+		if t.Why != "" {
+			rows = append(rows, []string{string(t.Model), "-", "-", "-", t.Why})
+		}
+		for _, l := range t.Lines {
+			rows = append(rows, []string{string(t.Model), cmp.Or(l.Group, noName), number(l.Touches), strconv.FormatFloat(l.Orders, 'f', 1, 64),
+				amount(Money{Amount: l.Revenue, Currency: p.Attribution.Currency})})
+		}
+	}
+	return rows
+}
+
 // methodWords say how the comparisons were made.
 func (p *Periodic) methodWords() []string {
 	return append([]string{
@@ -189,6 +207,10 @@ func (p *Periodic) Markdown(w io.Writer) error {
 	if rows := p.trialRows(); p.Kind == Monthly && len(rows) > 0 {
 		line("## Impact: test against control\n")
 		table([]string{"", "treated", "control", "compared with", "conversion, points", "per touch, " + r.Currency, ""}, rows)
+	}
+	if rows := p.modelRows(); len(rows) > 0 {
+		line("## Attribution by agent\n")
+		table([]string{"model", "agent", "touches", "orders", "revenue"}, rows)
 	}
 	if p.Kind == Monthly {
 		line("## Cost and return\n")
@@ -282,6 +304,7 @@ func (v periodicView) SimulatedWords() string { return simulatedWords }
 func (v periodicView) KeyFigure() []string    { return v.keyFigure() }
 func (v periodicView) KPIRows() [][]string    { return v.kpiRows() }
 func (v periodicView) ReturnWords() []string  { return v.returnWords() }
+func (v periodicView) ModelRows() [][]string  { return v.modelRows() }
 func (v periodicView) RolloutWords() []string { return v.rolloutWords() }
 func (v periodicView) MethodWords() []string  { return v.methodWords() }
 
