@@ -90,6 +90,7 @@ func New(o Options) (*Worker, error) {
 		Cohorts: o.Store, Creatives: o.Store, Reviews: o.Store, Definitions: definitions, Brand: o.Brand, Writer: desk, Templates: copywriter.NewTemplates(now),
 		Starter: starter, GlobalHoldout: c.GlobalHoldout, ReviewSLA: c.Review.SLA,
 	}
+	rollouts := &activities.Rollouts{Store: o.Store, Runs: o.Store, Readings: o.Store.KPIs, Starter: starter}
 	if o.Wrap != nil {
 		o.Wrap(journeys, campaigns)
 	}
@@ -104,6 +105,8 @@ func New(o Options) (*Worker, error) {
 		journeys.Prepare, campaigns.Enrol, campaigns.SetStatus, campaigns.Preflight,
 		reviews.Brief, reviews.Decide, reviews.Edit, reviews.Escalate, reviews.Release,
 		(&activities.Upkeep{Ledger: o.Store, Evidence: o.Store, Partitions: o.Store, Figures: o.Store, Currency: o.Brand.Currency, Scale: o.Scale, Window: c.AttributionWindow}).Round,
+		(&activities.Reports{Writer: reporter{o.Store, o.Brand, o.Scale, c.AttributionWindow}}).WriteReport,
+		rollouts.PreflightRollout, rollouts.AssessRollout, rollouts.StepRollout,
 		(&activities.Erasure{Customers: o.Store, Runs: o.Store, Starter: starter}).Erase,
 	} {
 		engine.RegisterActivity(a)
@@ -173,6 +176,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		return err
 	}
 	if err := w.starter.StartWatch(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	if err := w.starter.ScheduleReports(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)

@@ -18,6 +18,8 @@ var (
 	upkeep    *activities.Upkeep
 	erasure   *activities.Erasure
 	watch     *activities.Watch
+	rollouts  *activities.Rollouts
+	reports   *activities.Reports
 )
 
 func call[Out any](ctx workflow.Context, activity, in any) (Out, error) {
@@ -82,4 +84,20 @@ func erase(ctx workflow.Context, in activities.EraseInput) (activities.Erased, e
 
 func keepWatch(ctx workflow.Context, in activities.WatchInput) (activities.WatchResult, error) {
 	return call[activities.WatchResult](watching(ctx, in.For), watch.KeepWatch, in)
+}
+
+func preflightRollout(ctx workflow.Context, in activities.RolloutCheck) (activities.RolloutReady, error) {
+	return call[activities.RolloutReady](longWork(ctx, "check that the programme may begin"), rollouts.PreflightRollout, in)
+}
+
+func assessRollout(ctx workflow.Context, in activities.AssessInput) (activities.Assessed, error) {
+	return call[activities.Assessed](longWork(ctx, "check the stage"), rollouts.AssessRollout, in)
+}
+
+func stepRollout(ctx workflow.Context, in activities.RolloutStep) (activities.RolloutPlace, error) {
+	return call[activities.RolloutPlace](longWork(ctx, in.Step+": "+in.Why), rollouts.StepRollout, in)
+}
+
+func writeReport(ctx workflow.Context, in activities.ReportInput) (activities.ReportWritten, error) {
+	return call[activities.ReportWritten](longWork(ctx, "write the "+in.Kind+" report"), reports.WriteReport, in)
 }

@@ -34,6 +34,11 @@ type fakes struct {
 	Erase     func(activities.EraseInput) (activities.Erased, error)
 	KeepWatch func(activities.WatchInput) (activities.WatchResult, error)
 
+	PreflightRollout func(activities.RolloutCheck) (activities.RolloutReady, error)
+	AssessRollout    func(activities.AssessInput) (activities.Assessed, error)
+	StepRollout      func(activities.RolloutStep) (activities.RolloutPlace, error)
+	WriteReport      func(activities.ReportInput) (activities.ReportWritten, error)
+
 	over atomic.Bool // for fakes that answer differently from some moment on
 
 	mu   sync.Mutex
@@ -67,6 +72,12 @@ func registerFakes(r worker.ActivityRegistry, of func(context.Context) *fakes) {
 	fake(r, of, "Round", func(f *fakes) func(activities.UpkeepInput) (activities.UpkeepResult, error) { return f.Round })
 	fake(r, of, "Erase", func(f *fakes) func(activities.EraseInput) (activities.Erased, error) { return f.Erase })
 	fake(r, of, "KeepWatch", func(f *fakes) func(activities.WatchInput) (activities.WatchResult, error) { return f.KeepWatch })
+	fake(r, of, "PreflightRollout", func(f *fakes) func(activities.RolloutCheck) (activities.RolloutReady, error) {
+		return f.PreflightRollout
+	})
+	fake(r, of, "AssessRollout", func(f *fakes) func(activities.AssessInput) (activities.Assessed, error) { return f.AssessRollout })
+	fake(r, of, "WriteReport", func(f *fakes) func(activities.ReportInput) (activities.ReportWritten, error) { return f.WriteReport })
+	fake(r, of, "StepRollout", func(f *fakes) func(activities.RolloutStep) (activities.RolloutPlace, error) { return f.StepRollout })
 }
 
 func fake[In, Out any](r worker.ActivityRegistry, of func(context.Context) *fakes, name string, pick func(*fakes) func(In) (Out, error)) {

@@ -22,6 +22,8 @@ const (
 	ErasureName   = "Erasure"
 	UpkeepName    = "Upkeep"
 	WatchName     = "Watch"
+	RolloutName   = "Rollout"
+	ReportName    = "Report"
 )
 
 // Task queues. Deliveries have a queue per provider, so that a provider's rate
@@ -61,6 +63,13 @@ func PreflightID(journey string, version int) string {
 
 // ErasureID is the workflow id of a customer's erasure.
 func ErasureID(id lifecycle.CustomerID) string { return "erasure/" + string(id) }
+
+// RolloutID is the workflow id of a rollout programme.
+func RolloutID(programme string) string { return "rollout/" + programme }
+
+// ReportID is the id of a kind of report: of its schedule, and the beginning of
+// its workflows' ids.
+func ReportID(kind string) string { return "report/" + kind }
 
 // UpkeepID is the workflow id of the one upkeep workflow.
 const UpkeepID = "upkeep"

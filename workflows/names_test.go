@@ -44,6 +44,7 @@ func TestNamesArePersisted(t *testing.T) {
 	}
 	for _, id := range []string{
 		workflows.JourneyID(runOf("spring")), workflows.CampaignID("spring"), workflows.PreflightID("winback", 3), workflows.ErasureID("c-1"), workflows.UpkeepID, workflows.WatchID,
+		workflows.RolloutID("three-phases"), workflows.ReportID("weekly"),
 	} {
 		names = append(names, "id "+id)
 	}
@@ -130,7 +131,7 @@ func activityNames(t *testing.T) []string {
 		ctxType = reflect.TypeFor[context.Context]()
 		errType = reflect.TypeFor[error]()
 	)
-	for _, owner := range []any{&activities.Journeys{}, &activities.Campaigns{}, &activities.Reviews{}, &activities.Upkeep{}, &activities.Erasure{}, &activities.Watch{}} {
+	for _, owner := range []any{&activities.Journeys{}, &activities.Campaigns{}, &activities.Reviews{}, &activities.Upkeep{}, &activities.Erasure{}, &activities.Watch{}, &activities.Rollouts{}, &activities.Reports{}} {
 		methods := reflect.TypeOf(owner)
 		for i := range methods.NumMethod() {
 			m := methods.Method(i)

@@ -15,4 +15,6 @@ func Register(r worker.WorkflowRegistry) {
 	r.RegisterWorkflowWithOptions(Erasure, workflow.RegisterOptions{Name: ErasureName})
 	r.RegisterWorkflowWithOptions(Upkeep, workflow.RegisterOptions{Name: UpkeepName})
 	r.RegisterWorkflowWithOptions(Watch, workflow.RegisterOptions{Name: WatchName})
+	r.RegisterWorkflowWithOptions(Rollout, workflow.RegisterOptions{Name: RolloutName})
+	r.RegisterWorkflowWithOptions(Report, workflow.RegisterOptions{Name: ReportName})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -135,7 +136,7 @@ func fast() clock.Scale {
 }
 
 func scenarios() []scenario {
-	return append(append(journeyScenarios(), campaignScenarios()...), append(reviewScenarios(), otherScenarios()...)...)
+	return append(append(journeyScenarios(), campaignScenarios()...), slices.Concat(reviewScenarios(), rolloutScenarios(), otherScenarios())...)
 }
 
 func journeyFast() any {
@@ -416,6 +417,12 @@ func otherScenarios() []scenario {
 			workflow: workflows.ErasureName, name: "erased", input: inputOf(workflows.ErasureInput{CustomerID: "c-1"}),
 			fakes: func() *fakes {
 				return &fakes{Erase: script[activities.EraseInput, activities.Erased](activities.Erased{Runs: 2})}
+			},
+		},
+		{
+			workflow: workflows.ReportName, name: "weekly", input: inputOf(workflows.ReportInput{Kind: "weekly"}),
+			fakes: func() *fakes {
+				return &fakes{WriteReport: script[activities.ReportInput, activities.ReportWritten](activities.ReportWritten{From: start.AddDate(0, 0, -7), To: start, Suggestions: 2})}
 			},
 		},
 		{

@@ -37,7 +37,7 @@ var levels = map[string]int{
 	"activities": 3, "internal/postgres": 3, "internal/ingest": 3, "internal/channel/sendgrid": 3, "internal/copywriter": 3, "internal/alert": 3,
 
 	"agents": 2, "guardrails": 2, "internal/journey": 2, "internal/segment": 2, "internal/channel": 2, "internal/ledger": 2,
-	"internal/access": 2, "internal/experiment": 2, "internal/measure": 2, "internal/sandbox": 2, "internal/watch": 2,
+	"internal/access": 2, "internal/experiment": 2, "internal/measure": 2, "internal/rollout": 2, "internal/sandbox": 2, "internal/watch": 2,
 
 	"internal/clock": 1, "internal/config": 1, "internal/telemetry": 1, "internal/brand": 1, "internal/link": 1, "internal/yamldoc": 1, "internal/web": 1,
 
@@ -58,6 +58,7 @@ var stated = map[string]string{
 	"internal/console internal/report":              "the overview shows a report's figures",
 	"internal/control worker":                       "what people do starts workflows through the worker's starter",
 	"worker internal/gateway":                       "the worker runs the event router",
+	"worker internal/report":                        "scheduled reports are made in the worker",
 	"internal/ingest internal/postgres":             "bulk rows are the store's",
 	"activities internal/copywriter":                "briefs, merge fields and the occasion are the copywriter's words",
 	"internal/journey internal/segment":             "conditions in journeys are segments",
@@ -67,6 +68,10 @@ var stated = map[string]string{
 	"internal/watch internal/ledger":                "violations are found in the ledger",
 	"internal/watch internal/measure":               "a rate is judged with its interval",
 	"internal/watch internal/measure/anomaly":       "an anomaly becomes an alert",
+	"internal/rollout internal/segment":             "cohorts of stages are segments",
+	"internal/rollout internal/measure":             "gates compare readings of KPIs",
+	"internal/rollout internal/ledger":              "what a stage lets through is a ledger record",
+	"internal/rollout internal/experiment":          "stages draw customers by a stable hash",
 	"internal/brand internal/yamldoc":               "the brand file is YAML",
 	"internal/yamldoc internal/clock":               "durations in YAML are the clock's",
 	"internal/sandbox/people internal/sandbox":      "simulated people answer the sandbox's messages",

@@ -202,7 +202,7 @@ func (a *app) alertTest() *cobra.Command {
 	return &cobra.Command{
 		Use:   "test",
 		Short: "Send a test notice to everybody who is told of alerts",
-		Long: "Sends one notice, marked as a test, to the configured webhook and to every operator's e-mail address.\n" +
+		Long: "Sends one notice, marked as a test, to the configured webhook and to every operator's e-mail.\n" +
 			"Exits with 1 when one of them does not take it.",
 		Example: "  TOUCHSTONE_ALERT_WEBHOOK=https://hooks.slack.com/services/... touchstone alert test",
 		Args:    takes(),

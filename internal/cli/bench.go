@@ -75,9 +75,9 @@ func (a *app) bench() *cobra.Command {
 	flags.IntVar(&f.rounds, "rounds", 0, "`rounds` of ours and of the baseline each")
 	flags.IntVar(&f.journeys, "journeys", 0, "`number` of journeys of a round")
 	flags.IntVar(&f.inFlight, "in-flight", 0, "journeys at once")
-	flags.IntVar(&f.customers, "customers", 0, "`number` of customers of the broadcast")
-	flags.IntVar(&f.events, "events", 0, "`number` of events to import")
-	flags.IntVar(&f.touches, "touches", 0, "`number` of touches in the ledger while reserving")
+	flags.IntVar(&f.customers, "customers", 0, "`number` of customers of the broadcast and of the year")
+	flags.IntVar(&f.events, "events", 0, "`number` of events to import and in the year")
+	flags.IntVar(&f.touches, "touches", 0, "`number` of touches in the ledger while reserving and in the year")
 	flags.StringVar(&f.profile, "profile", "", "write a processor profile of this process to a `file`")
 	return command
 }
@@ -91,7 +91,8 @@ func (f benchFlags) options() bench.Options {
 	for _, size := range []struct {
 		given int
 		into  *int
-	}{{f.rounds, &o.Rounds}, {f.journeys, &o.Journeys}, {f.inFlight, &o.InFlight}, {f.customers, &o.Customers}, {f.events, &o.Events}, {f.touches, &o.Touches}} {
+	}{{f.rounds, &o.Rounds}, {f.journeys, &o.Journeys}, {f.inFlight, &o.InFlight}, {f.customers, &o.Customers}, {f.events, &o.Events}, {f.touches, &o.Touches},
+		{f.customers, &o.Year.Customers}, {f.events, &o.Year.Events}, {f.touches, &o.Year.Touches}} {
 		if size.given > 0 {
 			*size.into = size.given
 		}

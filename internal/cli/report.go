@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -59,6 +58,7 @@ func (a *app) report() *cobra.Command {
 	command.Flags().StringVar(&from, "from", "", "first `day`, UTC, for example 2026-03-02")
 	command.Flags().StringVar(&to, "to", "", "`day` after the last, UTC; default now")
 	command.Flags().StringVar(&file, "html", "", "also write an HTML `file`")
+	command.AddCommand(a.reportPeriodic(report.Weekly), a.reportPeriodic(report.Monthly), a.reportList())
 	return command
 }
 
@@ -86,11 +86,7 @@ func (a *app) showReport(r *report.Report, file string) error {
 	if file == "" {
 		return nil
 	}
-	out, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(r.HTML(out), out.Close()); err != nil {
+	if err := writeFile(file, r.HTML); err != nil {
 		return err
 	}
 	absolute, err := filepath.Abs(file)

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -44,12 +45,20 @@ select count(*) filter (where arm = 'treated'), count(*) filter (where arm = 'ho
 // entered yet, and counts those added, by this call or by an earlier one of the
 // same instant: whoever asks again after a crash gets the same answer. Arms are drawn as by Enter; a ramp below
 // 1 takes the customers whose bucket("ramp/"+campaign) lies under it, so that a
-// larger ramp only adds. Treated runs are pending and due at Cohort.At; held-out
+// larger ramp only adds. Customers whom a rollout in force does not reach yet are
+// left out. Treated runs are pending and due at Cohort.At; held-out
 // ones have ended with reason "holdout".
 func (s *Store) Enrol(ctx context.Context, c ledger.Cohort) (ledger.Enrolled, error) {
 	where := c.Where
 	if strings.TrimSpace(where) == "" {
 		where = "true"
+	}
+	admitted, more, err := s.admitting(ctx, c.Journey, c.At, len(c.Args)+1)
+	if err != nil {
+		return ledger.Enrolled{}, err
+	}
+	if admitted != "" {
+		where, c.Args = "("+where+") and "+admitted, slices.Concat(c.Args, more)
 	}
 	notSince := instant(c.NotSince)
 	if c.NoReentry {
@@ -60,7 +69,7 @@ func (s *Store) Enrol(ctx context.Context, c ledger.Cohort) (ledger.Enrolled, er
 	args := append(append(make([]any, 0, n+10), c.Args...), c.Journey, c.Version, c.EntryKey, c.Campaign, instant(c.At),
 		c.Global, c.Holdout, c.Ramp, c.Always && !c.NoReentry, notSince)
 	var done ledger.Enrolled
-	err := s.planned(ctx, func(tx pgx.Tx) error {
+	err = s.planned(ctx, func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, sql, args...).Scan(&done.Treated, &done.Holdout, &done.GlobalHoldout)
 	})
 	return done, translate(err, "enrol campaign "+c.Campaign)

@@ -39,6 +39,7 @@ type Store struct {
 	q          *dbsqlc.Queries
 	stages     lifecycle.StageThresholds
 	partitions months
+	scopes     scopeCache
 }
 
 // Open connects to the database at url. The schema must have been migrated.

@@ -49,10 +49,30 @@ const (
 
 // weeklyBars draws one value per week.
 func (r *Report) weeklyBars(title, class string, value func(Week) float64, write func(float64) string) bars {
-	b := bars{Title: title, Class: class, Width: chartWidth, Height: barsHeight, Left: chartLeft, LabelBase: barsHeight - 6}
-	low, high, sum := 0.0, 0.0, 0.0
+	var spans []span
+	sum := 0.0
 	for _, w := range r.Weeks {
-		low, high, sum = min(low, value(w)), max(high, value(w)), sum+value(w)
+		spans = append(spans, span{Label: strconv.Itoa(w.Number), Name: fmt.Sprintf("week %d, from %s", w.Number, w.Start.Format("2 Jan 2006")), Value: value(w)})
+		sum += value(w)
+	}
+	b := barsOf(title, class, spans, write)
+	b.Summary = fmt.Sprintf("%s, by week: %s in all over %d weeks.", title, write(sum), len(r.Weeks))
+	return b
+}
+
+// span is one bar's stretch of time with its value.
+type span struct {
+	Label string // under the bar
+	Name  string
+	Value float64
+}
+
+// barsOf draws one value per span.
+func barsOf(title, class string, spans []span, write func(float64) string) bars {
+	b := bars{Title: title, Class: class, Width: chartWidth, Height: barsHeight, Left: chartLeft, LabelBase: barsHeight - 6}
+	low, high := 0.0, 0.0
+	for _, s := range spans {
+		low, high = min(low, s.Value), max(high, s.Value)
 	}
 	high = niceAbove(high)
 	if low < 0 {
@@ -66,19 +86,18 @@ func (r *Report) weeklyBars(title, class string, value func(Week) float64, write
 			b.Ticks = append(b.Ticks, tick{At: y(v), Label: write(v)})
 		}
 	}
-	slot := (chartWidth - chartLeft) / float64(max(len(r.Weeks), 1))
+	slot := (chartWidth - chartLeft) / float64(max(len(spans), 1))
 	every := int(math.Ceil(28 / slot))
-	for i, w := range r.Weeks {
-		v := value(w)
+	for i, s := range spans {
+		v := s.Value
 		x := chartLeft + float64(i)*slot
 		one := bar{X: x + slot*0.12, W: slot * 0.76, Y: min(y(v), y(0)), H: math.Abs(y(v) - y(0)), Middle: x + slot/2,
-			Value: fmt.Sprintf("week %d, from %s: %s", w.Number, w.Start.Format("2 Jan 2006"), write(v))}
+			Value: s.Name + ": " + write(v)}
 		if i%every == 0 {
-			one.Label = strconv.Itoa(w.Number)
+			one.Label = s.Label
 		}
 		b.Bars = append(b.Bars, one)
 	}
-	b.Summary = fmt.Sprintf("%s, by week: %s in all over %d weeks.", title, write(sum), len(r.Weeks))
 	return b
 }
 
@@ -119,17 +138,24 @@ type forestLine struct {
 
 // lifts draws incremental RpMT of the programme, its journeys and campaigns.
 func (r *Report) lifts() forest {
-	type row struct {
-		name   string
-		answer measure.Answer
-	}
-	rows := []row{{"programme", r.RpMT.Incremental.PerTouch}}
+	rows := []estimated{{"programme", r.RpMT.Incremental.PerTouch}}
 	for _, x := range r.Journeys {
-		rows = append(rows, row{x.Name, x.Lift.PerTouch})
+		rows = append(rows, estimated{x.Name, x.Lift.PerTouch})
 	}
 	for _, x := range r.Campaigns {
-		rows = append(rows, row{x.Name + " (campaign)", x.Lift.PerTouch})
+		rows = append(rows, estimated{x.Name + " (campaign)", x.Lift.PerTouch})
 	}
+	return r.forestOf(rows)
+}
+
+// estimated is one row of a forest: an answer in major units.
+type estimated struct {
+	name   string
+	answer measure.Answer
+}
+
+// forestOf draws one interval per row.
+func (r *Report) forestOf(rows []estimated) forest {
 	low, high := 0.0, 0.0
 	for _, x := range rows {
 		if x.answer.Known() {

@@ -2,13 +2,16 @@ package report_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
 	"touchstone/internal/devstack/pgtest"
 	"touchstone/internal/measure"
+	"touchstone/internal/measure/attribution"
 	"touchstone/internal/postgres"
+	"touchstone/internal/report"
 )
 
 // A year's programme: 200,000 customers, 600,000 runs, a million touches, as
@@ -35,8 +38,9 @@ select i, timestamptz '2026-01-01' + i * interval '30 seconds', case when i % 5 
 	'{"step":"one","reason":"' || repeat('x', 900) || '","verdict":{"outcome":"defer","findings":[{"rule":"frequency-cap","outcome":"defer"}]}}', '', '' from generate_series(1, 1000000) i;
 `
 
-// BenchmarkFigures sums up the year.
-func BenchmarkFigures(b *testing.B) {
+// yearStore is a store with the year in it.
+func yearStore(b *testing.B) *postgres.Store {
+	b.Helper()
 	url := pgtest.Migrated(b, postgres.Migrate)
 	conn, err := pgx.Connect(b.Context(), url)
 	if err != nil {
@@ -52,12 +56,40 @@ func BenchmarkFigures(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer store.Close()
-	end := from.AddDate(0, 10, 0)
-	for b.Loop() {
-		f, err := store.Figures(b.Context(), measure.Query{From: from.AddDate(0, -2, -1), To: end, RealFrom: from, RealTo: end, Attribution: creditFor, Window: outcome, Currency: "USD"})
-		if err != nil || measure.Total(f.Cells).Touches < 900_000 {
-			b.Fatal(err, measure.Total(f.Cells))
+	b.Cleanup(store.Close)
+	return store
+}
+
+// BenchmarkYear sums up the year: the report's figures, lift by week, and every
+// attribution model with and without intervals.
+func BenchmarkYear(b *testing.B) {
+	store := yearStore(b)
+	since, end := from.AddDate(0, -2, -1), from.AddDate(0, 10, 0)
+	b.Run("figures", func(b *testing.B) {
+		for b.Loop() {
+			f, err := store.Figures(b.Context(), measure.Query{From: since, To: end, RealFrom: from, RealTo: end, Attribution: creditFor, Window: outcome, Currency: "USD"})
+			if err != nil || measure.Total(f.Cells).Touches < 900_000 {
+				b.Fatal(err, measure.Total(f.Cells))
+			}
 		}
+	})
+	b.Run("lift by week", func(b *testing.B) {
+		for b.Loop() {
+			cuts, err := store.Cuts(b.Context(), measure.CutQuery{From: since, To: end, Scope: measure.ProgrammeTrial, By: measure.ByWeek, Currency: "USD", Window: outcome})
+			if err != nil || len(cuts) == 0 {
+				b.Fatal(err, len(cuts))
+			}
+		}
+	})
+	for _, resamples := range []int{0, 200} {
+		b.Run(fmt.Sprint("attribution, resamples=", resamples), func(b *testing.B) {
+			for b.Loop() {
+				a, err := report.Attribute(b.Context(), store, attribution.Options{From: since, To: end, By: attribution.ByJourney, Models: attribution.Models,
+					Windows: afterSending, Resamples: resamples}, "USD")
+				if err != nil || a.Tables[0].Total.Touches < 900_000 {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

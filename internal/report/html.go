@@ -12,6 +12,9 @@ import (
 //go:embed report.html
 var page string
 
+//go:embed charts.html
+var charts string
+
 //go:embed report.css
 var style string
 
@@ -28,7 +31,7 @@ func (r *Report) HTML(w io.Writer) error {
 		"control": control,
 		"reason":  reasonWords,
 		"rate":    rateWords,
-	}).Parse(page)
+	}).Parse(charts + page)
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,8 @@ func (q *Queries) GaugeQueues(ctx context.Context) (GaugeQueuesRow, error) {
 
 const gaugeRevenue = `-- name: GaugeRevenue :one
 select
-    (select count(*) from touches t where t.sent_at >= $1::timestamptz and t.class = 'marketing'
+    (select count(*) from touches t where coalesce(t.sent_at, t.sending_at, t.planned_at) >= $1::timestamptz
+        and t.sent_at >= $1::timestamptz and t.class = 'marketing'
         and touch_holds_slot(t.state) and t.state <> 'reserved')::int as touches,
     coalesce((select sum(o.total) from orders o where o.at >= $1::timestamptz and o.currency = $2::text and exists (
         select from touches t where t.customer_id = o.customer_id and t.reserved_at is not null and t.class = 'marketing'
@@ -172,7 +173,8 @@ func (q *Queries) GaugeRevenue(ctx context.Context, arg GaugeRevenueParams) (Gau
 
 const gaugeTouches = `-- name: GaugeTouches :many
 
-select t.channel, t.state, count(*)::int as n from touches t
+select t.channel, t.state, count(*)::int as n
+from (select distinct h.touch_id from touch_history h where h.at >= $1::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id
 where t.sent_at >= $1::timestamptz and touch_holds_slot(t.state) and t.state <> 'reserved'
 group by 1, 2 order by 1, 2
 `

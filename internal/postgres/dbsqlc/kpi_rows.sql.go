@@ -557,15 +557,6 @@ func (q *Queries) KPITouchRows(ctx context.Context, arg KPITouchRowsParams) ([]K
 }
 
 const kPIViolationRows = `-- name: KPIViolationRows :many
-with forbidden as (
-    select c.customer_id, c.channel, c.at, 'consent withdrawn' as why from consents c where c.state = 'withdrawn' and c.at < $2::timestamptz
-    union all
-    select c.id, s.channel, s.at, 'address suppressed' from suppressions s
-    join customers c on address_hash(address_of(s.channel, c.email, c.phone, c.id)) = s.address_hash
-    where s.at < $2::timestamptz
-    union all
-    select c.id, '', c.erased_at, 'customer erased' from customers c where c.erased_at < $2::timestamptz
-)
 select distinct on (t.id) t.id::text as id, coalesce(t.sent_at, t.sending_at)::timestamptz as at, f.why
 from forbidden f join touches t on t.customer_id = f.customer_id and (f.channel = '' or t.channel = f.channel)
 where t.class = 'marketing' and t.reserved_at is not null and touch_holds_slot(t.state) and t.state <> 'reserved'

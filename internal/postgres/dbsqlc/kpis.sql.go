@@ -650,15 +650,6 @@ func (q *Queries) KPITouches(ctx context.Context, arg KPITouchesParams) ([]KPITo
 }
 
 const kPIViolations = `-- name: KPIViolations :one
-with forbidden as (
-    select c.customer_id, c.channel, c.at from consents c where c.state = 'withdrawn' and c.at < $2::timestamptz
-    union all
-    select c.id, s.channel, s.at from suppressions s
-    join customers c on address_hash(address_of(s.channel, c.email, c.phone, c.id)) = s.address_hash
-    where s.at < $2::timestamptz
-    union all
-    select c.id, '', c.erased_at from customers c where c.erased_at < $2::timestamptz
-)
 select count(distinct t.id)::int as violations
 from forbidden f join touches t on t.customer_id = f.customer_id and (f.channel = '' or t.channel = f.channel)
 where t.class = 'marketing' and t.reserved_at is not null and touch_holds_slot(t.state) and t.state <> 'reserved'

@@ -185,6 +185,13 @@ type EventOutbox struct {
 	LastError  string    `json:"last_error"`
 }
 
+type Forbidden struct {
+	CustomerID string    `json:"customer_id"`
+	Channel    string    `json:"channel"`
+	At         time.Time `json:"at"`
+	Why        string    `json:"why"`
+}
+
 type Heartbeat struct {
 	Component string    `json:"component"`
 	Minute    time.Time `json:"minute"`
@@ -284,6 +291,14 @@ type ProviderEvent struct {
 	ReceivedAt time.Time `json:"received_at"`
 	Detail     string    `json:"detail"`
 	Tx         int64     `json:"tx"`
+}
+
+type Report struct {
+	Kind   string          `json:"kind"`
+	Since  time.Time       `json:"since"`
+	Until  time.Time       `json:"until"`
+	MadeAt time.Time       `json:"made_at"`
+	Body   json.RawMessage `json:"body"`
 }
 
 type ReportDaily struct {
@@ -481,6 +496,37 @@ type ReviewWaiter struct {
 	ReviewID string  `json:"review_id"`
 	RunID    string  `json:"run_id"`
 	TouchID  *string `json:"touch_id"`
+}
+
+type Rollout struct {
+	Programme  string          `json:"programme"`
+	Version    int32           `json:"version"`
+	Source     string          `json:"source"`
+	Status     string          `json:"status"`
+	Phase      string          `json:"phase"`
+	Stage      string          `json:"stage"`
+	Since      *time.Time      `json:"since"`
+	Changes    int32           `json:"changes"`
+	Ticks      json.RawMessage `json:"ticks"`
+	Assessment json.RawMessage `json:"assessment"`
+	StartedAt  time.Time       `json:"started_at"`
+	StartedBy  string          `json:"started_by"`
+	EndedAt    *time.Time      `json:"ended_at"`
+}
+
+type RolloutScope struct {
+	Programme string    `json:"programme"`
+	Version   int32     `json:"version"`
+	Phase     string    `json:"phase"`
+	Stage     string    `json:"stage"`
+	Governs   []string  `json:"governs"`
+	Journeys  []string  `json:"journeys"`
+	Channels  []string  `json:"channels"`
+	Agents    []string  `json:"agents"`
+	Review    string    `json:"review"`
+	Share     float64   `json:"share"`
+	Cohort    string    `json:"cohort"`
+	At        time.Time `json:"at"`
 }
 
 type RollupBlock struct {

@@ -163,6 +163,18 @@ create table kpi_sums (
     primary key (since, until, channel, journey, campaign)
 );
 
+-- Since when a customer must not be written to on a channel; an empty channel is
+-- every one.
+create view forbidden as
+select c.customer_id, c.channel, c.at, 'consent withdrawn' as why from consents c where c.state = 'withdrawn'
+union all
+select c.id, s.channel, s.at, 'address suppressed'
+from customers c cross join lateral (values ('email', c.email), ('sms', c.phone), ('whatsapp', c.phone),
+    ('push', c.id::text), ('web', c.id::text)) a (channel, address)
+join suppressions s on s.channel = a.channel and s.address_hash = address_hash(a.address)
+union all
+select c.id, '', c.erased_at, 'customer erased' from customers c where c.erased_at is not null;
+
 ----------------------------------------------------------- views for analysts
 
 -- No view shows personal data: customers appear by our id only, reasons by their

@@ -1,7 +1,8 @@
 -- What the metrics endpoints show of the business. The instants are business time.
 
 -- name: GaugeTouches :many
-select t.channel, t.state, count(*)::int as n from touches t
+select t.channel, t.state, count(*)::int as n
+from (select distinct h.touch_id from touch_history h where h.at >= @since::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id
 where t.sent_at >= @since::timestamptz and touch_holds_slot(t.state) and t.state <> 'reserved'
 group by 1, 2 order by 1, 2;
 
@@ -37,7 +38,8 @@ select v.rule, count(*)::int as n from violations v where v.found_at >= @since::
 -- Revenue per marketing touch, as the report has it: orders belong to the last
 -- touch of the period that went out at most the attribution window before.
 select
-    (select count(*) from touches t where t.sent_at >= @since::timestamptz and t.class = 'marketing'
+    (select count(*) from touches t where coalesce(t.sent_at, t.sending_at, t.planned_at) >= @since::timestamptz
+        and t.sent_at >= @since::timestamptz and t.class = 'marketing'
         and touch_holds_slot(t.state) and t.state <> 'reserved')::int as touches,
     coalesce((select sum(o.total) from orders o where o.at >= @since::timestamptz and o.currency = @currency::text and exists (
         select from touches t where t.customer_id = o.customer_id and t.reserved_at is not null and t.class = 'marketing'

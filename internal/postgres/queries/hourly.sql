@@ -1,9 +1,11 @@
--- Metrics by the hour, straight from the rows. The answers are a row per hour and
+-- Metrics by the hour, straight from the rows. The conditions on coalesce(...) are
+-- implied by those on sent_at; they name the expression that is indexed. The answers are a row per hour and
 -- kind, or per hour since the send: never one per touch.
 
 -- name: HourlySends :many
 select date_trunc('hour', t.sent_at)::timestamptz as hour, count(*)::int as n
-from touches t where t.sent_at >= @since::timestamptz and t.sent_at < @until::timestamptz and touch_holds_slot(t.state)
+from touches t where coalesce(t.sent_at, t.sending_at, t.planned_at) >= @since::timestamptz
+and t.sent_at >= @since::timestamptz and t.sent_at < @until::timestamptz and touch_holds_slot(t.state)
 group by 1 order by 1;
 
 -- name: HourlyOrders :many
@@ -21,10 +23,10 @@ select r.kind::text as kind, date_trunc('hour', r.at)::timestamptz as hour,
     floor(extract(epoch from r.at - r.sent_at) / 3600)::int as lag, count(*)::int as n
 from (
     select 'opens' as kind, t.opened_at as at, t.sent_at from given v cross join touches t
-    where t.sent_at >= v.since - v.reach and t.opened_at >= v.since and t.opened_at < v.until
+    where coalesce(t.sent_at, t.sending_at, t.planned_at) >= v.since - v.reach and t.sent_at >= v.since - v.reach and t.opened_at >= v.since and t.opened_at < v.until
     union all
     select 'clicks', t.clicked_at, t.sent_at from given v cross join touches t
-    where t.sent_at >= v.since - v.reach and t.clicked_at >= v.since and t.clicked_at < v.until
+    where coalesce(t.sent_at, t.sending_at, t.planned_at) >= v.since - v.reach and t.sent_at >= v.since - v.reach and t.clicked_at >= v.since and t.clicked_at < v.until
     union all
     select case p.kind when 'complained' then 'complaints' when 'unsubscribed' then 'unsubscribes' else 'bounces' end, min(p.at), t.sent_at
     from given v cross join provider_events p join touches t on t.id = p.touch_id

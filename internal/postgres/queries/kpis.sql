@@ -129,15 +129,6 @@ select (select count(*) from lost)::int as lost,
 -- name: KPIViolations :one
 -- Marketing touches that went out although consent had been withdrawn, the address
 -- had been suppressed, or the customer had been erased by then.
-with forbidden as (
-    select c.customer_id, c.channel, c.at from consents c where c.state = 'withdrawn' and c.at < @until::timestamptz
-    union all
-    select c.id, s.channel, s.at from suppressions s
-    join customers c on address_hash(address_of(s.channel, c.email, c.phone, c.id)) = s.address_hash
-    where s.at < @until::timestamptz
-    union all
-    select c.id, '', c.erased_at from customers c where c.erased_at < @until::timestamptz
-)
 select count(distinct t.id)::int as violations
 from forbidden f join touches t on t.customer_id = f.customer_id and (f.channel = '' or t.channel = f.channel)
 where t.class = 'marketing' and t.reserved_at is not null and touch_holds_slot(t.state) and t.state <> 'reserved'

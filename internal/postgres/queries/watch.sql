@@ -1,5 +1,6 @@
--- The circuit breaker's counts and the compliance checks. All start from touches
--- by the instant at which they went out. Real instants become business instants
+-- The circuit breaker's counts and the compliance checks. All start from what was
+-- lately sent as the history has it: it is append-only, so that its BRIN index finds
+-- the latest rows, and touches need no index more. Real instants become business instants
 -- as clock.Scale has it: origin + (real - base) * factor.
 
 -- name: BreakerCounts :many
@@ -12,7 +13,9 @@ from (select unnest(@since::timestamptz[]) as since) w
 cross join lateral (
     select count(*) as sent, count(*) filter (where t.state in ('delivered', 'complained')) as delivered,
         count(*) filter (where t.state = 'complained') as complained
-    from touches t where t.sent_at >= w.since and t.channel = @channel::text and touch_holds_slot(t.state)
+    from (select distinct h.touch_id from touch_history h where h.at >= w.since and h.state = 'sending') r
+    join touches t on t.id = r.touch_id
+    where t.sent_at >= w.since and t.channel = @channel::text and touch_holds_slot(t.state)
 ) n order by w.since desc;
 
 -- name: SentWithoutConsent :many
@@ -23,7 +26,7 @@ with given as (
     select @origin::timestamptz as origin, @base::timestamptz as base, @factor::float8 as factor, @grace::interval as grace, @since::timestamptz as since
 )
 select t.id, t.sent_at::timestamptz as at, coalesce(max(o.at), to_timestamp(0))::timestamptz as withdrawn_at
-from given v cross join touches t
+from given v cross join (select distinct h.touch_id from given g join touch_history h on h.at >= g.since and h.state = 'sending') r join touches t on t.id = r.touch_id
 left join consents k on k.customer_id = t.customer_id and k.channel = t.channel
 left join opt_outs o on o.customer_id = t.customer_id and o.channel = t.channel
     and greatest(o.at, v.origin + (o.learnt_at - v.base) * v.factor) < t.sent_at - v.grace
@@ -39,7 +42,7 @@ with given as (
     select @origin::timestamptz as origin, @base::timestamptz as base, @factor::float8 as factor, @grace::interval as grace, @since::timestamptz as since
 )
 select t.id, t.sent_at::timestamptz as at, min(o.at)::timestamptz as suppressed_at
-from given v cross join touches t join customers c on c.id = t.customer_id
+from given v cross join (select distinct h.touch_id from given g join touch_history h on h.at >= g.since and h.state = 'sending') r join touches t on t.id = r.touch_id join customers c on c.id = t.customer_id
 join opt_outs o on o.channel = t.channel and o.address_hash = address_hash(address_of(t.channel, c.email, c.phone, c.id))
 where t.sent_at >= v.since and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
 and greatest(o.at, v.origin + (o.learnt_at - v.base) * v.factor) < t.sent_at - v.grace
@@ -47,7 +50,8 @@ group by t.id order by t.id limit 1000;
 
 -- name: SentToHoldout :many
 -- Marketing to customers who were held out of the journey.
-select t.id, t.sent_at::timestamptz as at, r.arm from touches t join journey_runs r on r.id = t.run_id
+select t.id, t.sent_at::timestamptz as at, r.arm
+from (select distinct h.touch_id from touch_history h where h.at >= @since::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id join journey_runs r on r.id = t.run_id
 where t.sent_at >= @since::timestamptz and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
 and r.arm <> 'treated' order by t.id limit 1000;
 
@@ -55,7 +59,7 @@ and r.arm <> 'treated' order by t.id limit 1000;
 -- Counts every cap again that a touch had to stay below when it was reserved.
 -- Whose reservation came first is decided by the order of the histories.
 select t.id, t.sent_at::timestamptz as at, min(w.cap)::text as cap, min(w."limit")::int as allowed
-from touches t
+from (select distinct h.touch_id from touch_history h where h.at >= @since::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id
 cross join lateral jsonb_to_recordset(t.caps) as w(cap text, channel text, tag text, since timestamptz, "limit" int)
 where t.sent_at >= @since::timestamptz and touch_holds_slot(t.state)
 and w."limit" <= (
@@ -68,7 +72,8 @@ group by t.id order by t.id limit 1000;
 
 -- name: SentTwice :many
 -- Touches that went to their provider again without a definite refusal in between.
-select t.id, t.sent_at::timestamptz as at from touches t
+select t.id, t.sent_at::timestamptz as at
+from (select distinct h.touch_id from touch_history h where h.at >= @since::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id
 where t.sent_at >= @since::timestamptz and t.attempts > 1 and exists (
     select from (
         select h.state, lag(h.state) over (order by h.seq) as before
@@ -77,7 +82,8 @@ where t.sent_at >= @since::timestamptz and t.attempts > 1 and exists (
 order by t.id limit 1000;
 
 -- name: SentWithUnapprovedCopy :many
-select t.id, t.sent_at::timestamptz as at, c.status from touches t join creatives c on c.id = t.creative_id
+select t.id, t.sent_at::timestamptz as at, c.status
+from (select distinct h.touch_id from touch_history h where h.at >= @since::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id join creatives c on c.id = t.creative_id
 where t.sent_at >= @since::timestamptz and touch_holds_slot(t.state) and c.status in ('draft', 'in_review')
 order by t.id limit 1000;
 
@@ -86,7 +92,7 @@ order by t.id limit 1000;
 -- Customers who were erased meanwhile have no place any more.
 select t.channel, c.country, c.region, c.time_zone, date_trunc('minute', t.sent_at)::timestamptz as minute,
     min(t.id::text)::uuid as touch_id, count(*)::int as touches
-from touches t join customers c on c.id = t.customer_id
+from (select distinct h.touch_id from touch_history h where h.at >= @since::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id join customers c on c.id = t.customer_id
 where t.sent_at >= @since::timestamptz and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
 and c.erased_at is null and t.channel = any(@channels::text[])
 group by 1, 2, 3, 4, 5 order by 5;
