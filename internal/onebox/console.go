@@ -55,7 +55,8 @@ func (b *Box) SignInLink(ctx context.Context) (string, error) {
 	plane := &control.Plane{Store: b.Store, Clock: b.Clock}
 	if _, err := b.Store.User(ctx, localAdmin); lifecycle.CodeOf(err) == lifecycle.NotFound {
 		// The token is thrown away: links are the only way in.
-		if _, err := plane.AddUser(ctx, access.User{Name: localAdmin, Role: access.Admin}, control.TokenLife, "onebox"); err != nil {
+		_, err := plane.AddUser(ctx, access.User{Name: localAdmin, Role: access.Admin}, control.TokenLife, "onebox")
+		if err != nil && lifecycle.CodeOf(err) != lifecycle.Conflict { // somebody else was first
 			return "", err
 		}
 	}
