@@ -47,10 +47,8 @@ type Config struct {
 	Brand    *brand.Brand
 	Policy   *guardrails.Policy
 	Clock    clock.Clock
-	KPIs     KPIs // nil: the store
-	// Programmes are the rollouts; nil: none is running.
-	Programmes Programmes
-	Log        *slog.Logger // nil: silent
+	KPIs     KPIs         // nil: the store
+	Log      *slog.Logger // nil: silent
 }
 
 // Server answers people's browsers.

@@ -15,6 +15,7 @@ import (
 	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/measure"
+	"touchstone/internal/rollout"
 )
 
 // earn gives the customer a delivered touch and an order after it.
@@ -148,20 +149,31 @@ func TestStopAndResume(t *testing.T) {
 	marketer.get("/rollout").says("Channel email is halted").lacks("<b>bounces</b>")
 }
 
-// programmes are rollouts as another part of the system tells them.
-type programmes []Programme
-
-func (p programmes) Programmes(context.Context) ([]Programme, error) { return p, nil }
-
 func TestRollout(t *testing.T) {
 	t.Parallel()
-	h := setup(t, func(c *Config) {
-		c.Programmes = programmes{{Name: "plan", Status: "holding", Share: 0.2, Note: "waits for 400 touches", WorkflowID: "rollout/plan", Stages: []Stage{
-			{Name: "5 %", Share: 0.05, State: "done", Gates: []Gate{{"complaint_rate < 0.001", "holds", "1 of 4,000"}}},
-			{Name: "20 %", Share: 0.2, State: "current", Person: true, Gates: []Gate{{"rpmt >= 0.5", "not enough data", "12 touches"}}},
-		}}}
-	})
-	h.as(access.Viewer).get("/rollout").is(http.StatusOK).says("plan holding", "20.0%", "waits for 400 touches", "complaint_rate < 0.001", "▲ holds", "○ not enough data", "a person decides at its end")
+	h := setup(t)
+	b := h.as(access.Viewer)
+	b.get("/rollout").is(http.StatusOK).says("No programme is running")
+	at := noon
+	record := func(kind string) ledger.Record {
+		return ledger.Record{At: at, Kind: kind, Actor: "ann", Subject: "three-phases", Body: []byte(`{"phase":"foundation","stage":"weeks-1-2","why":"it begins"}`)}
+	}
+	if _, err := h.store.StartRollout(t.Context(), "three-phases", rollout.Shipped(), nil, "ann", record("rollout.started")); err != nil {
+		t.Fatal(err)
+	}
+	err := h.store.ChangeRollout(t.Context(), ledger.RolloutChange{Programme: "three-phases", Version: 1, Number: 1, Status: "running", Phase: "foundation",
+		Stage: "weeks-1-2", Since: at, Record: record("rollout.entered")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.store.SaveAssessment(t.Context(), "three-phases", 1, []byte(`{"phase":"foundation","stage":"weeks-1-2","why":"waits for 100 customers","sample":12,"minimum":100,
+		"gates":[{"condition":"compliance_violations == 0","kpi":"compliance_violations","verdict":"holds"}],
+		"guardrails":[{"condition":"hard_bounce_rate < 3%","verdict":"no data","why":"12 e-mails","else":"step back"}],
+		"checklist":[{"item":"compliance","title":"Zero violations","done":true,"evidence":"0"}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	b.get("/rollout").is(http.StatusOK).says("Foundation, scale, optimisation", "running", "waits for 100 customers", "12 customers reached of 100", "▲ holds", "○ no data",
+		"else step back", "☑ Zero violations", "a person decides at its end", "it begins", "ann").lacks("No programme is running")
 }
 
 func TestCustomers(t *testing.T) {

@@ -10,8 +10,7 @@ import (
 	"touchstone/internal/lifecycle"
 )
 
-// NewConsole builds the console from the configuration. Rollouts are shown where
-// Programmes is set.
+// NewConsole builds the console from the configuration.
 func NewConsole(o GatewayOptions, policy *guardrails.Policy) (*console.Server, error) {
 	plane := &control.Plane{Store: o.Store, Temporal: o.Temporal, Brand: o.Brand, Clock: o.Clock, Review: o.Config.Review}
 	return console.New(console.Config{
