@@ -52,6 +52,9 @@ func (a *app) report() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := r.AddEvents(ctx, s.store); err != nil {
+				return err
+			}
 			return a.showReport(r, file)
 		},
 	}

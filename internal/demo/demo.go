@@ -106,8 +106,8 @@ func (d *demo) watch(ctx context.Context) error {
 	season, stop := context.WithCancel(ctx)
 	defer stop()
 	var actors sync.WaitGroup
-	failed := make(chan error, 4)
-	for _, act := range []func(context.Context) error{d.review, d.population.Run, d.launch, d.box().Failed} {
+	failed := make(chan error, 6)
+	for _, act := range []func(context.Context) error{d.review, d.population.Run, d.launch, d.pilotProgramme, d.incident, d.box().Failed} {
 		actors.Go(func() {
 			if err := act(season); err != nil && season.Err() == nil {
 				failed <- err

@@ -31,5 +31,5 @@ func (d *demo) report(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	return nil
+	return d.season.Report.AddEvents(ctx, store)
 }

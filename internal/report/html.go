@@ -46,6 +46,7 @@ func (v view) Decimal(x float64) string         { return v.decimal(x) }
 func (v view) PerTouch(x *float64) string       { return v.perTouch(x) }
 func (v view) Weekly() []bars                   { return v.weekly() }
 func (v view) Lifts() forest                    { return v.lifts() }
+func (v view) RolloutWords() []string           { return rolloutWords(v.Rollouts) }
 func (v view) People() []string                 { return v.peopleWords() }
 func (v view) Unsubscribed() string             { return unsubscribedWords(v.Responses) }
 func (v view) Verifications() []verification    { return v.verifications() }

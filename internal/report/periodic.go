@@ -52,8 +52,7 @@ type PeriodicSource interface {
 	AttributionSource
 	TouchGroups(ctx context.Context, in measure.Query) ([]measure.Group, error)
 	KPIs(ctx context.Context, in measure.KPIQuery) ([]measure.Reading, error)
-	Rollouts(ctx context.Context) ([]ledger.RolloutRow, error)
-	RolloutTimeline(ctx context.Context, programme string, since time.Time) ([]ledger.RolloutMoment, error)
+	programmeSource
 	SavedReport(ctx context.Context, kind string, from time.Time) (ledger.ReportRow, error)
 }
 
@@ -251,7 +250,7 @@ func groupLines(groups []measure.Group, least measure.Minimum, unit float64) []G
 	return lines
 }
 
-func programmes(ctx context.Context, source PeriodicSource, from, to time.Time) ([]Programme, error) {
+func programmes(ctx context.Context, source programmeSource, from, to time.Time) ([]Programme, error) {
 	rows, err := source.Rollouts(ctx)
 	if err != nil {
 		return nil, err

@@ -218,7 +218,7 @@ func (p *Periodic) Markdown(w io.Writer) error {
 	}
 	if len(p.Rollouts) > 0 {
 		line("## Rollouts\n")
-		bullets(p.rolloutWords())
+		bullets(rolloutWords(p.Rollouts))
 	}
 	line("## How the figures were made\n")
 	bullets(p.methodWords())
@@ -259,9 +259,9 @@ func (p *Periodic) trialRows() [][]string {
 	return rows
 }
 
-func (p *Periodic) rolloutWords() []string {
+func rolloutWords(programmes []Programme) []string {
 	var lines []string
-	for _, one := range p.Rollouts {
+	for _, one := range programmes {
 		lines = append(lines, fmt.Sprintf("%s: %s, stage %s.", one.Programme, one.Status, cmp.Or(one.Stage, "(none)")))
 		for _, m := range one.Timeline {
 			text := fmt.Sprintf("%s: %s %s by %s", m.At.Format("2 Jan 15:04"), strings.ReplaceAll(strings.TrimPrefix(m.Kind, "rollout."), "_", " "), m.Stage, m.Actor)
@@ -305,7 +305,7 @@ func (v periodicView) KeyFigure() []string    { return v.keyFigure() }
 func (v periodicView) KPIRows() [][]string    { return v.kpiRows() }
 func (v periodicView) ReturnWords() []string  { return v.returnWords() }
 func (v periodicView) ModelRows() [][]string  { return v.modelRows() }
-func (v periodicView) RolloutWords() []string { return v.rolloutWords() }
+func (v periodicView) RolloutWords() []string { return rolloutWords(v.Rollouts) }
 func (v periodicView) MethodWords() []string  { return v.methodWords() }
 
 // TrialRows are shown monthly.

@@ -15,28 +15,30 @@ import (
 // names are added, never changed. Amounts of money are in minor units with their
 // currency; estimates and intervals of money are in major units.
 type Report struct {
-	Brand      string    `json:"brand"`
-	Currency   string    `json:"currency"`
-	From       time.Time `json:"from"` // business time, half-open
-	To         time.Time `json:"to"`
-	Clock      string    `json:"clock,omitempty"` // how fast business time passed; empty = real time
-	Simulated  bool      `json:"simulated"`       // the sandbox answered in place of customers
-	Windows    Windows   `json:"windows"`
-	RpMT       RpMT      `json:"rpmt"`
-	Customers  Customers `json:"customers"`
-	Orders     Orders    `json:"orders"`
-	Weeks      []Week    `json:"weeks"`
-	Journeys   []Trial   `json:"journeys"`
-	Campaigns  []Trial   `json:"campaigns,omitempty"`
-	Credits    []Credits `json:"credits"`
-	Touches    []Channel `json:"touches"`
-	NotSent    []NotSent `json:"not_sent"`
-	Guardrails []Rule    `json:"guardrails"`
-	Responses  Responses `json:"responses"`
-	Reviews    Reviews   `json:"reviews"`
-	Copy       Copy      `json:"copy"`
-	Proof      Proof     `json:"proof"`
-	Notes      []string  `json:"notes"` // how the figures were made
+	Brand      string      `json:"brand"`
+	Currency   string      `json:"currency"`
+	From       time.Time   `json:"from"` // business time, half-open
+	To         time.Time   `json:"to"`
+	Clock      string      `json:"clock,omitempty"` // how fast business time passed; empty = real time
+	Simulated  bool        `json:"simulated"`       // the sandbox answered in place of customers
+	Windows    Windows     `json:"windows"`
+	RpMT       RpMT        `json:"rpmt"`
+	Customers  Customers   `json:"customers"`
+	Orders     Orders      `json:"orders"`
+	Weeks      []Week      `json:"weeks"`
+	Journeys   []Trial     `json:"journeys"`
+	Campaigns  []Trial     `json:"campaigns,omitempty"`
+	Credits    []Credits   `json:"credits"`
+	Touches    []Channel   `json:"touches"`
+	NotSent    []NotSent   `json:"not_sent"`
+	Guardrails []Rule      `json:"guardrails"`
+	Responses  Responses   `json:"responses"`
+	Reviews    Reviews     `json:"reviews"`
+	Copy       Copy        `json:"copy"`
+	Proof      Proof       `json:"proof"`
+	Rollouts   []Programme `json:"rollouts,omitempty"` // see AddEvents
+	Alerts     []Alert     `json:"alerts,omitempty"`
+	Notes      []string    `json:"notes"` // how the figures were made
 }
 
 // Windows are the lengths of time behind the figures, as people write them.

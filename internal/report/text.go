@@ -26,6 +26,7 @@ func (r *Report) Text(w io.Writer, color bool) error {
 	r.guardrailTable(t)
 	r.responseTable(t)
 	r.people(t)
+	r.events(t)
 	r.proof(t)
 	_, err := w.Write(t.out.Bytes())
 	return err

@@ -12,6 +12,7 @@ import (
 	"touchstone/internal/clock"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/sandbox"
+	"touchstone/internal/sandbox/draw"
 )
 
 // Options describe a population and where its events go.
@@ -41,6 +42,15 @@ type Population struct {
 	lives  []life
 	agenda agenda
 	truth  map[Kind]*Truth
+	upset  float64 // share of messages that are reported as spam whatever they say
+}
+
+// Upset makes this share of all further messages be reported as spam, whatever
+// they say, as when a list has gone bad; 0 makes people calm again.
+func (p *Population) Upset(share float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.upset = share
 }
 
 // life is the changing part of a person.
@@ -245,6 +255,8 @@ func (p *Population) OnDelivered(d sandbox.Delivered) []sandbox.Reaction {
 	l.messages++
 	l.recent = append(l.recent, d.At)
 	r := person.Reply(p.opts.Seed, n, in)
+	anger := draw.Of(p.opts.Seed, draw.Text("upset"), uint64(i), uint64(n))
+	r.Complain = r.Complain || anger.Bool(p.upset)
 	value, basket := r.Value, r.Goods
 	a := act{at: d.At.Add(r.OrderAfter), kind: actOrder, order: fmt.Sprintf("OM%s-%d", person.ExternalID, n), cause: d.TouchID}
 	if in.Cart {
