@@ -115,6 +115,15 @@ type WatchResult struct {
 // when the worker that watches dies.
 const checkEvery = 15 * time.Second
 
+// pace is checkEvery, and on a scaled clock, where that may be weeks, as often as
+// is cheap.
+func (w *Watch) pace() time.Duration {
+	if w.Scale.Scaled() {
+		return 2 * time.Second
+	}
+	return checkEvery
+}
+
 // KeepWatch checks again and again until its time is over or its worker stops.
 // One activity that lasts for minutes costs the engine a fraction of an activity
 // per check. Repeating it is harmless: how far it has looked is in the store, and
@@ -128,7 +137,7 @@ func (w *Watch) KeepWatch(ctx context.Context, in WatchInput) (WatchResult, erro
 		if err := round.check(); err != nil {
 			return round.result, fail(err)
 		}
-		if time.Now().Add(checkEvery).After(ends) {
+		if time.Now().Add(w.pace()).After(ends) {
 			break
 		}
 		select {
@@ -136,7 +145,7 @@ func (w *Watch) KeepWatch(ctx context.Context, in WatchInput) (WatchResult, erro
 			return round.result, ctx.Err()
 		case <-stopping(ctx):
 			return round.close()
-		case <-time.After(checkEvery):
+		case <-time.After(w.pace()):
 		}
 	}
 	return round.close()

@@ -16,7 +16,8 @@ type watchRound struct {
 	ctx    context.Context
 	result WatchResult
 	state  watch.State
-	long   []watch.Counts // of windows that only deep checks count
+	long   []watch.Counts // of windows that not every check counts
+	longAt time.Time      // business instant at which they were counted
 
 	proof     chan proof // of the ledger, while it is under way
 	stopProof context.CancelFunc
@@ -44,8 +45,10 @@ const (
 	// proveEvery is the business time between two proofs of the whole ledger.
 	proveEvery = 24 * time.Hour
 	// shortWindow divides windows that every check counts from those that are
-	// counted once per activity, because they read many rows.
+	// counted once per activity and every longEvery of business time, because they
+	// read many rows.
 	shortWindow = 24 * time.Hour
+	longEvery   = time.Hour
 )
 
 // check does everything once. What protects customers comes first.
@@ -144,7 +147,8 @@ func (r *watchRound) breaker(now time.Time, global ledger.Control, deep bool) ([
 	if err != nil {
 		return nil, err
 	}
-	if deep {
+	if deep || now.Sub(r.longAt) >= longEvery {
+		r.longAt = now
 		if r.long, err = count(long); err != nil {
 			return nil, err
 		}

@@ -201,7 +201,7 @@ func sideChart(weeks []postgres.WeekOf, from time.Time, currency string) chart {
 		c.X, c.Starts = append(c.X, start.Unix()), append(c.Starts, start.UTC().Format("2 Jan 2006"))
 		for side, sample := range []measure.Sample{w.Treated, w.Held} {
 			var y, low, high *float64
-			if interval, ok := measure.Mean(sample, measure.Level); ok {
+			if interval, ok := sample.MeanInterval(measure.Level); ok {
 				interval = interval.Times(unit)
 				y, low, high = &interval.Estimate, &interval.Low, &interval.High
 			}

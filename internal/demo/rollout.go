@@ -17,7 +17,7 @@ var pilot []byte
 
 const (
 	pilotName   = "pilot"
-	upsetWeek   = 5    // in which the recipients turn bad
+	upsetWeek   = 2    // in which the recipients turn bad: most is sent then
 	upsetShare  = 0.08 // of messages that are then reported as spam
 	mendingTime = 4 * time.Second
 )

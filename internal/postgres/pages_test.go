@@ -187,7 +187,7 @@ func TestWeeks(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("weeks\n%+v, want\n%+v", got, want)
 	}
-	if i, ok := measure.Mean(measure.SampleOf(1, 2, 3, 4), 0.95); !ok || i.Estimate != 2.5 || math.Abs(i.High-4.5543) > 1e-4 || math.Abs(i.Low-0.4457) > 1e-4 {
+	if i, ok := measure.SampleOf(1, 2, 3, 4).MeanInterval(0.95); !ok || i.Estimate != 2.5 || math.Abs(i.High-4.5543) > 1e-4 || math.Abs(i.Low-0.4457) > 1e-4 {
 		t.Errorf("mean %+v", i)
 	}
 }
