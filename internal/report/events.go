@@ -78,10 +78,22 @@ func (r *Report) events(t *text) {
 		return
 	}
 	t.heading("Alerts")
+	warnings := 0
 	for _, a := range r.Alerts {
+		if a.Severity != watch.Critical {
+			if warnings++; warnings > mostWarnings {
+				continue
+			}
+		}
 		t.line("  %s  %s: %s (until %s)", a.Started(), a.Severity, a.Title, a.Until())
 		if a.Detail != "" {
 			t.line("                    %s", a.Detail)
 		}
 	}
+	if more := warnings - mostWarnings; more > 0 {
+		t.line("  and %d warnings more: touchstone alert list --all", more)
+	}
 }
+
+// mostWarnings is how many warnings a terminal is shown.
+const mostWarnings = 3
