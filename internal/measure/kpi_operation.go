@@ -131,23 +131,25 @@ var operation = []metric{
 		}
 		return total(float64(s.Peak), 1)
 	}},
-	{KPI: KPI{
+	{of: "minutes", whole: true, KPI: KPI{
 		ID: "uptime", Title: "System uptime", Group: "Operation",
-		Definition: "Share of the time in which engine, gateway and database answered.",
-		Formula:    "probes answered / probes; Wilson",
-		Source:     "probes of the engines",
-		Unit:       UnitShare, Better: Higher, Target: level(0.99), Stretch: level(0.999), Cadence: hourly,
-	}, read: func(*Sums) figure {
-		return unknown("no probe of the engines is stored; nearest: Prometheus `up` of worker and gateway")
-	}},
-	{KPI: KPI{
+		Definition: "Minutes in which the least available of engine, gateway, database and worker answered. Minutes in which nobody looked count as down.",
+		Formula:    "minutes up / minutes since first observed; Wilson",
+		Source:     "heartbeats",
+		Unit:       UnitShare, Better: Higher, Target: level(0.99), Stretch: level(0.999), Cadence: hourly, Minimum: 60,
+	}, read: func(s *Sums) figure { return share(int64(s.Service.Uptime.Hits), int64(s.Service.Uptime.N)) }},
+	{of: "decisions", whole: true, KPI: KPI{
 		ID: "system_latency_p95", Title: "System latency (p95)", Group: "Operation",
 		Definition: "Time from a decision being due to its being made, 95th percentile, on the wall clock.",
-		Formula:    "95th percentile of decided - due",
-		Source:     "latencies of decisions",
-		Unit:       UnitDuration, Better: Lower, Target: level(2), Cadence: hourly,
-	}, read: func(*Sums) figure {
-		return unknown("the ledger keeps business time only; nearest: the engine's activity latency in Prometheus")
+		Formula:    "95th percentile of decided - due, to the upper bound of its bucket",
+		Source:     "latencies",
+		Unit:       UnitDuration, Better: Lower, Target: level(2), Cadence: hourly, Minimum: leastBuyers,
+	}, read: func(s *Sums) figure {
+		if s.Service.Decisions == 0 {
+			return unknown("no decision was timed in the period")
+		}
+		// The percentile itself is the figure; its denominator is how many it is of.
+		return figure{numerator: s.Service.DecisionP95 * float64(s.Service.Decisions), denominator: float64(s.Service.Decisions), interval: certain(s.Service.DecisionP95)}
 	}},
 }
 

@@ -34,6 +34,14 @@ type Sums struct {
 	Launches Sample     // seconds from creation to start of campaigns created in the period that have started
 	Reviews  ReviewSums // small tables, from here on: read every time
 	Copy     CopySums
+	Service  ServiceSums
+}
+
+// ServiceSums say how well the system itself worked, in wall-clock time.
+type ServiceSums struct {
+	Uptime      Proportion // minutes up of the component that was up least
+	Decisions   int64
+	DecisionP95 float64 // seconds from being due to being decided
 }
 
 // ChannelSums are marketing touches of one channel and what they brought.

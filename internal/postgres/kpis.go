@@ -66,7 +66,10 @@ func (s *Store) Sums(ctx context.Context, in measure.KPIQuery) (*measure.Sums, e
 		r.q = q
 		return r.read(ctx)
 	})
-	if err != nil || !r.fresh {
+	if err != nil {
+		return r.sums, err
+	}
+	if r.sums.Service, err = s.service(ctx, r.realSince, r.realUntil); err != nil || !r.fresh {
 		return r.sums, err
 	}
 	encoded, err := json.Marshal(r.sums)

@@ -106,4 +106,20 @@ func (s *Store) Levels(ctx context.Context, from, to time.Time) (watch.Levels, e
 	return levels, translate(err, "read review times")
 }
 
+// service sums up the levels of a period of real time for the key figures.
+func (s *Store) service(ctx context.Context, from, to time.Time) (sums measure.ServiceSums, err error) {
+	levels, err := s.Levels(ctx, from, to)
+	for i, u := range levels.Uptimes {
+		if i == 0 || u.Share.Rate() < sums.Uptime.Rate() {
+			sums.Uptime = u.Share
+		}
+	}
+	for _, t := range levels.Timings {
+		if t.What == watch.LatencyDecision {
+			sums.Decisions, sums.DecisionP95 = t.N, t.P95.Seconds()
+		}
+	}
+	return sums, err
+}
+
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -64,3 +64,28 @@ func TestLatenciesAddUp(t *testing.T) {
 		t.Errorf("%+v", review)
 	}
 }
+
+// The catalogue answers from what the system has recorded of itself: the least
+// available component counts.
+func TestServiceLevelsAreKeyFigures(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	from, to := noon.Add(-2*time.Hour), noon
+	b.exec(`insert into heartbeats (component, minute, up) select c, m, c <> 'gateway' or extract(minute from m) <> 7
+		from unnest(array['database', 'engine', 'gateway', 'worker']) c, generate_series($1::timestamptz, $2::timestamptz - interval '1 minute', interval '1 minute') m`, from, to)
+	b.must(b.AddLatencies(t.Context(), from, map[string]watch.Histogram{watch.LatencyDecision: {watch.Bucket(300 * time.Millisecond): 40}}))
+	_, err := b.RollUp(t.Context(), measure.Rollup{Now: noon, Attribution: 7 * day, Currency: "USD"})
+	b.must(err)
+	readings, err := b.KPIs(t.Context(), measure.KPIQuery{From: from, To: to})
+	b.must(err)
+	found := map[string]measure.Reading{}
+	for _, r := range readings {
+		found[r.KPI] = r
+	}
+	if u := found["uptime"]; u.Status != measure.OK || u.Numerator != 118 || u.Denominator != 120 {
+		t.Errorf("uptime: %+v", u)
+	}
+	if l := found["system_latency_p95"]; l.Status != measure.OK || l.Denominator != 40 || l.Interval.Estimate < 0.3 || l.Interval.Estimate > 0.6 {
+		t.Errorf("latency: %+v", l)
+	}
+}
