@@ -23,7 +23,7 @@ func TestKPIShow(t *testing.T) {
 	period := []string{"--from", "2026-03-01", "--to", "2026-04-01"}
 	r := tm.run(append([]string{"kpi", "show"}, period...)...).ok().narrow()
 	r.line("2026-03-01 00:00 to 2026-04-01 00:00").line("NORTH STAR").line("rpmt", "not enough data", "0.45", "0.61", "1.05", "grey")
-	r.line("rpmt: 1 of 1000 marketing touches needed").line("uptime: no probe").line("compliance_violations", "0", "5", "0", "green")
+	r.line("rpmt: 1 of 1000 marketing touches needed").line("uptime: 0 of 60 minutes needed").line("compliance_violations", "0", "5", "0", "green")
 	all := into[[]shownReading](tm.run(append([]string{"kpi", "show", "--json"}, period...)...))
 	if len(all) != len(measure.Catalogue()) {
 		t.Errorf("%d readings of %d KPIs", len(all), len(measure.Catalogue()))

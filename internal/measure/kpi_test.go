@@ -132,7 +132,8 @@ func TestNotEnoughData(t *testing.T) {
 			}
 		}},
 		{"churn_rate", "orders are needed back to", func(s *measure.Sums) { s.People.FirstOrder = from }},
-		{"uptime", "nearest", func(*measure.Sums) {}},
+		{"uptime", "0 of 60 minutes needed", func(*measure.Sums) {}},
+		{"system_latency_p95", "no decision was timed", func(*measure.Sums) {}},
 		{"peak_hourly_touches", "no touch was sent", func(s *measure.Sums) { s.Peak = 0 }},
 	} {
 		s := sums()
