@@ -62,7 +62,7 @@ func (t *table) ready(ctx context.Context, now time.Time) ([]*shipment, error) {
 		}
 		last := len(p.plans) - 1 // planning this touch was the last thing the walk did
 		s := &shipment{passage: p, message: *p.allowed, group: p.plans[last].Group, records: p.planned[last:]}
-		p.plans, p.planned, p.next = p.plans[:last], p.planned[:last], Next{}
+		p.plans, p.planned, p.next, p.progress.Held = p.plans[:last], p.planned[:last], Next{}, false
 		ready = append(ready, s)
 	}
 	return ready, nil

@@ -99,11 +99,14 @@ func (r *rolloutRun) run(ctx workflow.Context) (RolloutState, error) {
 }
 
 // step does the next thing there is to do; done says that the rollout is over.
+//
+// A check judges what is known now, so it asks the business clock itself and not
+// the step's: a rollout that fell behind a scaled clock would judge its own past.
 func (r *rolloutRun) step(ctx workflow.Context) (done bool, err error) {
+	now := r.clock.sync(ctx)
 	if q, asked := r.inbox.next(); asked {
 		return r.answer(ctx, q)
 	}
-	now := r.clock.now(ctx)
 	switch {
 	case r.state.Status == StatusHalted || now.Before(r.state.Next):
 		return false, r.rest(ctx)
