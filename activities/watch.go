@@ -115,13 +115,13 @@ type WatchResult struct {
 // when the worker that watches dies.
 const checkEvery = 15 * time.Second
 
-// pace is checkEvery, and on a scaled clock, where that may be weeks, as often as
-// is cheap.
+// leastPace is how often a watch on a fast clock looks at most.
+const leastPace = 2 * time.Second
+
+// pace is checkEvery, and twice in a business day on a clock so fast that
+// checkEvery is longer.
 func (w *Watch) pace() time.Duration {
-	if w.Scale.Scaled() {
-		return 2 * time.Second
-	}
-	return checkEvery
+	return min(max(w.Scale.Real(12*time.Hour), leastPace), checkEvery)
 }
 
 // KeepWatch checks again and again until its time is over or its worker stops.

@@ -18,6 +18,7 @@ import (
 	"touchstone/activities"
 	"touchstone/guardrails"
 	"touchstone/internal/brand"
+	"touchstone/internal/clock"
 	"touchstone/internal/config"
 	"touchstone/internal/devstack/pgtest"
 	"touchstone/internal/ledger"
@@ -412,5 +413,30 @@ func TestProberKeepsWhatItCannotStore(t *testing.T) {
 		if b.Component != watch.Worker {
 			t.Errorf("stopping says something about %+v", b)
 		}
+	}
+}
+
+// The week is counted again within one activity when business time has moved on:
+// on a fast clock an activity lasts for months.
+func TestAFastClockCountsTheWeekAgain(t *testing.T) {
+	t.Parallel()
+	base := time.Now().UTC()
+	p := newPost(t, func(o *Options) {
+		o.Scale = clock.Scale{Base: base, Origin: base, Factor: 86400} // a day in a second
+	})
+	p.send("good", 300, 0, 0)
+	// A business day later complaints come in: too late for the day's window.
+	late := time.AfterFunc(time.Second, func() {
+		if _, err := p.raw.Exec(context.Background(), `update touches set state = 'complained' where id in (select id from touches limit 30)`); err != nil {
+			t.Error(err)
+		}
+	})
+	defer late.Stop()
+	result, err := p.KeepWatch(t.Context(), activities.WatchInput{For: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Checks < 2 || p.control().State != ledger.ControlHalted {
+		t.Errorf("%+v, %+v", result, p.control())
 	}
 }
