@@ -37,6 +37,7 @@ type Acts interface {
 type KPIs interface {
 	KPIs(ctx context.Context, in measure.KPIQuery) ([]measure.Reading, error)
 	Baselines(ctx context.Context) (measure.Baselines, error)
+	RolledUpTo(ctx context.Context) (time.Time, error)
 }
 
 // Config is what a Server is made of.

@@ -20,12 +20,12 @@ type period struct {
 	Length time.Duration
 }
 
-// periods are the spans that pages offer. They are few: figures are kept per span.
+// periods are the spans that pages offer: those whose sums upkeep keeps.
 var periods = []period{
-	{"7d", "7 days", 7 * 24 * time.Hour},
-	{"28d", "28 days", 28 * 24 * time.Hour},
-	{"84d", "12 weeks", 84 * 24 * time.Hour},
-	{"364d", "52 weeks", 364 * 24 * time.Hour},
+	{"7d", "7 days", measure.OverviewPeriods[0]},
+	{"28d", "28 days", measure.OverviewPeriods[1]},
+	{"84d", "12 weeks", measure.OverviewPeriods[2]},
+	{"364d", "52 weeks", measure.OverviewPeriods[3]},
 }
 
 // defaultPeriod is twelve weeks: long enough to compare, short enough to act on.
@@ -89,7 +89,15 @@ func (s *Server) overview(ctx context.Context, length time.Duration) (overview, 
 	if err != nil {
 		return overview{}, err
 	}
-	readings, err := s.KPIs.KPIs(ctx, measure.KPIQuery{From: from, To: to})
+	// Upkeep keeps the sums of these periods up to its last round.
+	summed, err := s.KPIs.RolledUpTo(ctx)
+	if err != nil {
+		return overview{}, err
+	}
+	if summed.IsZero() {
+		summed = to
+	}
+	readings, err := s.KPIs.KPIs(ctx, measure.KPIQuery{From: summed.Add(-length), To: summed})
 	if err != nil {
 		return overview{}, err
 	}

@@ -64,6 +64,11 @@ func (r *readings) Baselines(context.Context) (measure.Baselines, error) {
 	return measure.Baselines{Levels: map[string]measure.Reading{"email_open_rate": {Interval: measure.Interval{Estimate: 0.123}}}}, nil
 }
 
+// RolledUpTo is two hours before everybody's now.
+func (r *readings) RolledUpTo(context.Context) (time.Time, error) {
+	return time.Now().Add(-2 * time.Hour), nil
+}
+
 func TestOverviewOfReadings(t *testing.T) {
 	t.Parallel()
 	source := &readings{}
@@ -72,6 +77,9 @@ func TestOverviewOfReadings(t *testing.T) {
 		"30.0% 30 of 100", "12.3% 28.6% ▲ on target", "not enough data 12 delivered, 100 needed", "not measured")
 	if got := source.asked.To.Sub(source.asked.From); got != 28*24*time.Hour {
 		t.Errorf("asked for %s", got)
+	}
+	if late := time.Since(source.asked.To); late < 2*time.Hour || late > 3*time.Hour {
+		t.Errorf("asked for readings up to %s ago, which nobody has summed up", late)
 	}
 }
 

@@ -17,7 +17,7 @@ type RolledUp struct {
 
 // OverviewPeriods are the lengths of the periods that people look at most; the
 // worker keeps their sums ready.
-var OverviewPeriods = []time.Duration{28 * 24 * time.Hour, 365 * 24 * time.Hour}
+var OverviewPeriods = []time.Duration{Week, 4 * Week, 12 * Week, 52 * Week}
 
 // Sums is everything that the readings of one period are worked out from. Money
 // is in minor units. An empty channel, journey or campaign means all.
