@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"touchstone/internal/lifecycle"
 	"touchstone/internal/sandbox/draw"
 )
 
@@ -18,9 +19,10 @@ type Delivery struct {
 
 // Delivered is a message in somebody's inbox.
 type Delivered struct {
+	Channel        lifecycle.Channel
 	TouchID        string // empty when the message carried none
-	MessageID      string // sg_message_id
-	To             string
+	MessageID      string // the vendor's id of the message
+	To             string // e-mail address, E.164 number or device address
 	From           string
 	Subject        string
 	HTML           string
@@ -193,7 +195,7 @@ func (s *Server) react(d due) {
 func (s *Server) inbox(l *letter, at time.Time) Delivered {
 	target := unsubscribeURL(l.headers)
 	return Delivered{
-		TouchID: l.touch, MessageID: sgMessageID(l), To: l.to.Email, From: l.from.Email, Subject: l.subject, HTML: l.html, Text: l.text,
+		Channel: lifecycle.Email, TouchID: l.touch, MessageID: sgMessageID(l), To: l.to.Email, From: l.from.Email, Subject: l.subject, HTML: l.html, Text: l.text,
 		UnsubscribeURL: target, OneClick: strings.EqualFold(header(l.headers, "List-Unsubscribe-Post"), "List-Unsubscribe=One-Click"),
 		Links: trackedLinks(l.html, target), Categories: l.categories, CustomArgs: l.args, At: at,
 	}

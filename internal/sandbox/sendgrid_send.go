@@ -37,6 +37,9 @@ func (s *Server) mailSend(w http.ResponseWriter, r *http.Request) {
 			writeHTML(w, status)
 			return
 		}
+		for _, p := range problems {
+			s.violated("sendgrid", "mail/send: %s", p.Message)
+		}
 		writeJSON(w, status, map[string]any{"errors": problems})
 		return
 	}

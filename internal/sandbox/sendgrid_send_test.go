@@ -338,3 +338,24 @@ func FuzzMailSend(f *testing.F) {
 		}
 	})
 }
+
+func TestABrokenContractIsRecorded(t *testing.T) {
+	t.Parallel()
+	b := start(t, false, nil)
+	if _, err := b.send(t, letter("ada@example.com", touch(1))); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Violations(); len(got) != 0 {
+		t.Fatalf("a good request counts as %+v", got)
+	}
+	nameless := letter("ada@example.com", touch(1))
+	nameless.Subject = ""
+	for range 2 {
+		if resp, err := b.send(t, nameless); err != nil || resp.StatusCode != http.StatusBadRequest {
+			t.Fatal(resp, err)
+		}
+	}
+	if got := b.Violations(); len(got) != 1 || got[0].Vendor != "sendgrid" || got[0].Count != 2 {
+		t.Fatalf("two messages without a subject count as %+v", got)
+	}
+}

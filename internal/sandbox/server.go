@@ -61,6 +61,8 @@ type Server struct {
 	refused atomic.Uint64 // mail/send requests answered with 4xx or 5xx
 	mux     *http.ServeMux
 
+	violations violations
+
 	batchMu sync.Mutex
 	batches map[string]bool // batch ids handed out by POST /v3/mail/batch
 }
@@ -145,6 +147,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /sandbox/faults", s.addFault)
 	mux.HandleFunc("DELETE /sandbox/faults", s.clearFaults)
 	mux.HandleFunc("GET /sandbox/stats", s.stats)
+	mux.HandleFunc("GET /sandbox/violations", s.listViolations)
 	mux.HandleFunc("GET /mailbox", s.mailboxList)
 	mux.HandleFunc("GET /mailbox/{id}", s.mailboxLetter)
 	mux.Handle("GET /{$}", http.RedirectHandler("/mailbox", http.StatusFound))
