@@ -36,7 +36,7 @@ var oneHour = []string{
 	`insert into touches (id, key, run_id, customer_id, journey, version, step, agent, channel, class, state, planned_at, reserved_at, sending_at, sent_at, settled_at, cost, currency, group_key)
 	select md5('h' || i)::uuid, 'hour/' || i, gen_random_uuid(), t.customer_id, t.journey, 1, 's', t.agent, t.channel, 'marketing', 'delivered', @at, @at, @at, @at, @at, 1, 'USD', 'active'
 	from (select t.*, row_number() over () as i from (select * from touches where sent_at is not null limit @touches::int) t) t`,
-	`insert into touch_history (touch_id, at, state) select t.id, @at, s from touches t, unnest(array['reserved', 'sending', 'accepted', 'delivered']) s where t.key like 'hour/%'`,
+	`insert into touch_history (touch_id, at, state) select t.id, @at, s from touches t, unnest(array['sending', 'accepted', 'delivered']) s where t.key like 'hour/%'`,
 	`insert into provider_events (dedupe_key, touch_id, kind, at) select 'hour' || t.id, t.id, 'opened', @at
 	from touches t where t.sent_at >= @at::timestamptz - interval '7 days' and t.state = 'delivered' and t.opened_at is null limit @touches::int * 2`,
 	`update touches t set opened_at = e.at from provider_events e where e.touch_id = t.id and e.dedupe_key like 'hour%'`,

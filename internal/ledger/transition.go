@@ -15,7 +15,8 @@ var rank = map[lifecycle.TouchState]int{
 }
 
 // MayMove reports whether a touch may go from one state to another. Before the
-// call it may move freely between open states and be closed; once sending it
+// call it may move freely between open states, be closed, or be sent, which takes
+// its place at the same instant; once sending it
 // only moves up in rank, except that a provider which definitely did not take it
 // for now (a rate limit) lets it be deferred. A refusal is final except that
 // proof of acceptance (delivery after a lost answer) overrides it.
@@ -36,7 +37,7 @@ func MayMove(from, to lifecycle.TouchState) bool {
 		return to == lifecycle.TouchSending || to.Open() || to == lifecycle.TouchBlocked || to == lifecycle.TouchSkipped
 	case lifecycle.TouchPlanned, lifecycle.TouchInReview, lifecycle.TouchDeferred:
 		_, called := rank[to]
-		return !called
+		return !called || to == lifecycle.TouchSending
 	}
 	return false
 }

@@ -76,7 +76,7 @@ with given as (
 ), history as (
     insert into touch_history (touch_id, at, state)
     select f.id, f.sent_at, s.state
-    from fresh f cross join (values (1, 'planned'), (2, 'reserved'), (3, 'sending'), (4, 'accepted')) s (n, state)
+    from fresh f cross join (values (1, 'sending'), (2, 'accepted')) s (n, state)
     order by f.id, s.n
 ), received as (
     select f.customer_id, count(*) as touches, max(f.sent_at) as last_at

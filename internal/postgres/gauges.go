@@ -85,12 +85,12 @@ func (s *Store) Gauges(ctx context.Context, in GaugeQuery) (watch.Gauges, error)
 			g.Violations[watch.Rule(r.Rule)] = int(r.N)
 		}
 		for _, channel := range in.Channels {
-			counts, err := breakerCounts(ctx, q, channel, day)
+			counts, err := breakerCounts(ctx, q, channel, []time.Time{day})
 			if err != nil {
 				return err
 			}
-			counts.Window = 24 * time.Hour
-			g.Breaker = append(g.Breaker, counts)
+			counts[0].Window = 24 * time.Hour
+			g.Breaker = append(g.Breaker, counts[0])
 		}
 		queues, err := q.GaugeQueues(ctx)
 		if err != nil {

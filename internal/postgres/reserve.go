@@ -103,7 +103,7 @@ func reserveLocked(ctx context.Context, q *dbsqlc.Queries, asked []ledger.Reserv
 			results[i].Result = ledger.Closed
 			continue
 		}
-		if err := addReservation(&params, r, !stored); err != nil {
+		if err := addReservation(&params, r); err != nil {
 			return nil, err
 		}
 	}
@@ -137,7 +137,7 @@ func reserveLocked(ctx context.Context, q *dbsqlc.Queries, asked []ledger.Reserv
 // tagsSeparator joins a touch's tags on their way to the database.
 const tagsSeparator = "\x1f"
 
-func addReservation(params *dbsqlc.ReserveTouchesParams, r ledger.Reservation, fresh bool) error {
+func addReservation(params *dbsqlc.ReserveTouchesParams, r ledger.Reservation) error {
 	caps := slices.Clone(r.Caps)
 	for i := range caps {
 		caps[i].Since = instant(caps[i].Since)
@@ -175,7 +175,6 @@ func addReservation(params *dbsqlc.ReserveTouchesParams, r ledger.Reservation, f
 	params.Groups = append(params.Groups, row.GroupKey)
 	params.Ats = append(params.Ats, instant(r.At))
 	params.Caps = append(params.Caps, string(recorded))
-	params.Fresh = append(params.Fresh, fresh)
 	for _, c := range caps {
 		params.CapTouches = append(params.CapTouches, row.ID)
 		params.CapNames = append(params.CapNames, c.Cap)

@@ -36,7 +36,7 @@ func TestTimeline(t *testing.T) {
 		told = append(told, m.Kind+": "+m.Title)
 	}
 	for _, want := range []string{"customer: signed up", "consent: email consent granted", "event: Cart Viewed", "run: entered winback v1", "decision: touch.planned winback/1",
-		"touch: email winback/1 planned", "touch: email winback/1 reserved", "touch: email winback/1 sending", "touch: email winback/1 accepted", "outcome: opened by a machine",
+		"touch: email winback/1 planned", "touch: email winback/1 sending", "touch: email winback/1 accepted", "outcome: opened by a machine",
 		"touch: email winback/1 complained", "order: order of 12.50 USD", "run: reached the goal of winback v1", "suppression: email address suppressed: complained", "run: left winback v1"} {
 		if !slices.Contains(told, want) {
 			t.Errorf("%q is missing of\n%s", want, strings.Join(told, "\n"))

@@ -68,7 +68,7 @@ type replayed struct {
 	stored   lifecycle.TouchState
 	caps     []ledger.CapWindow
 	status   ledger.RunStatus
-	reserves int64 // sequence number of the last reservation
+	taken    int64 // sequence number at which it took its cap slots for the last time
 
 	state      lifecycle.TouchState // "" before the first entry
 	reservedAt time.Time
@@ -115,8 +115,8 @@ func (a *audit) stream(ctx context.Context, tx pgx.Tx) error {
 		}
 		e.touch = t.id
 		a.history = append(a.history, e)
-		if e.state == lifecycle.TouchReserved {
-			known.reserves = e.seq
+		if e.state == lifecycle.TouchSending {
+			known.taken = e.seq
 		}
 	}
 	a.replay()
@@ -138,7 +138,7 @@ func (a *audit) replay() {
 			a.problem(t, "history-complete", "it is %s, its history ends with %s", t.stored, t.state)
 		}
 		if t.stored.Sent() && !t.wasCalled {
-			a.problem(t, "reserved-first", "it is %s but never went through reserved and sending", t.stored)
+			a.problem(t, "reserved-first", "it is %s but was never reserved and sent", t.stored)
 		}
 		switch {
 		case t.status == "":
@@ -153,7 +153,7 @@ func (a *audit) replay() {
 
 func (a *audit) step(t *replayed, e entry) {
 	replanned := e.state == t.state && t.state.Open() && t.state != lifecycle.TouchReserved
-	first := t.state == "" && !e.state.HoldsSlot() && e.state != lifecycle.TouchRefused
+	first := t.state == "" && (e.state == lifecycle.TouchSending || !e.state.HoldsSlot() && e.state != lifecycle.TouchRefused)
 	sentAgain := e.state == lifecycle.TouchSending && t.called
 	switch {
 	case sentAgain:
@@ -162,12 +162,11 @@ func (a *audit) step(t *replayed, e entry) {
 		a.problem(t, "legal-moves", "it went from %s to %s", nameOr(string(t.state), "nothing"), e.state)
 	}
 	switch e.state {
-	case lifecycle.TouchReserved:
+	case lifecycle.TouchSending: // reserved by the same statement
 		t.reservedAt = e.at
-		if e.seq == t.reserves && t.stored.HoldsSlot() {
+		if e.seq == t.taken && t.stored.HoldsSlot() {
 			a.caps(t)
 		}
-	case lifecycle.TouchSending:
 		t.called, t.wasCalled = true, true
 	case lifecycle.TouchDeferred:
 		t.called = false

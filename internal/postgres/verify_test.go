@@ -24,9 +24,9 @@ func TestVerifyLedgerFindsViolations(t *testing.T) {
 			b.exec("update touches set key = $1", sent.Key)
 		}},
 		{"over the cap", "caps-kept", func(b bench, _, other lifecycle.Touch) {
-			b.exec(`update touches set state = 'reserved', reserved_at = $2, caps = jsonb_build_array(jsonb_build_object(
+			b.exec(`update touches set state = 'sending', reserved_at = $2, sending_at = $2, caps = jsonb_build_array(jsonb_build_object(
 				'cap', 'weekly', 'channel', 'email', 'since', $3::timestamptz, 'limit', 1)) where id = $1`, string(other.ID), noon.Add(time.Hour), noon.Add(-7*day))
-			b.exec("insert into touch_history (touch_id, at, state) values ($1, $2, 'reserved')", string(other.ID), noon.Add(time.Hour))
+			b.exec("insert into touch_history (touch_id, at, state) values ($1, $2, 'sending')", string(other.ID), noon.Add(time.Hour))
 		}},
 		{"accepted out of nowhere", "reserved-first", func(b bench, _, other lifecycle.Touch) {
 			b.exec("update touches set state = 'accepted', reserved_at = $2 where id = $1", string(other.ID), noon)

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,84 +13,43 @@ import (
 
 // Counts returns, for every window, what the circuit breaker has to know of a
 // channel's messages that went out since then.
-func (s *Store) Counts(ctx context.Context, channel lifecycle.Channel, since []time.Time) ([]watch.Counts, error) {
-	var counts []watch.Counts
-	err := s.snapshot(ctx, "count complaints and bounces", func(q *dbsqlc.Queries, _ pgx.Tx) error {
-		for _, at := range since {
-			c, err := breakerCounts(ctx, q, channel, at)
-			if err != nil {
-				return err
-			}
-			counts = append(counts, c)
-		}
-		return nil
+func (s *Store) Counts(ctx context.Context, channel lifecycle.Channel, since []time.Time) (counts []watch.Counts, err error) {
+	err = s.snapshot(ctx, "count complaints and bounces", func(q *dbsqlc.Queries, _ pgx.Tx) error {
+		counts, err = breakerCounts(ctx, q, channel, since)
+		return err
 	})
 	return counts, err
 }
 
-func breakerCounts(ctx context.Context, q *dbsqlc.Queries, channel lifecycle.Channel, since time.Time) (watch.Counts, error) {
-	r, err := q.BreakerCounts(ctx, dbsqlc.BreakerCountsParams{Channel: string(channel), Since: instant(since)})
-	return watch.Counts{Channel: channel, Since: since.UTC(), Sent: int(r.Sent), Delivered: int(r.Delivered), Complained: int(r.Complained), Bounced: int(r.Bounced)}, err
+// breakerCounts answers in the order of the windows, of which none is there twice.
+func breakerCounts(ctx context.Context, q *dbsqlc.Queries, channel lifecycle.Channel, since []time.Time) ([]watch.Counts, error) {
+	counts, place, asked := make([]watch.Counts, len(since)), map[time.Time]int{}, make([]time.Time, len(since))
+	for i, at := range since {
+		asked[i] = instant(at)
+		place[asked[i]] = i
+	}
+	rows, err := q.BreakerCounts(ctx, dbsqlc.BreakerCountsParams{Channel: string(channel), Since: asked})
+	for _, r := range rows {
+		i := place[instant(r.Since)]
+		counts[i] = watch.Counts{Channel: channel, Since: since[i].UTC(), Sent: int(r.Sent), Delivered: int(r.Delivered), Complained: int(r.Complained), Bounced: int(r.Bounced)}
+	}
+	return counts, err
 }
 
 // Breaches looks for touches that should not have gone out since an instant, by
 // every rule that the rows prove by themselves; quiet hours are judged from
 // SentWhen. It finds a thousand per rule at most.
 func (s *Store) Breaches(ctx context.Context, in watch.Inspection) ([]watch.Violation, error) {
-	var found []watch.Violation
-	add := func(rule watch.Rule, id string, at time.Time, format string, args ...any) {
-		found = append(found, watch.Violation{TouchID: lifecycle.TouchID(id), Rule: rule, At: at.UTC(), FoundAt: in.Now, Detail: fmt.Sprintf(format, args...)})
-	}
 	origin, base, factor := time.Unix(0, 0).UTC(), time.Unix(0, 0).UTC(), 1.0
 	if in.Scale.Scaled() {
 		origin, base, factor = in.Scale.Origin, in.Scale.Base, in.Scale.Factor
 	}
-	since := instant(in.Since)
+	var found []watch.Violation
 	err := s.snapshot(ctx, "look for compliance violations", func(q *dbsqlc.Queries, _ pgx.Tx) error {
-		without, err := q.SentWithoutConsent(ctx, dbsqlc.SentWithoutConsentParams{Exempt: texts(in.Exempt), Origin: instant(origin), Base: instant(base),
-			Factor: factor, Grace: interval(in.Grace), Since: since})
-		if err != nil {
-			return err
-		}
-		for _, r := range without {
-			if r.WithdrawnAt.Unix() == 0 {
-				add(watch.RuleConsent, r.ID, r.At, "nobody gave consent for this channel")
-				continue
-			}
-			add(watch.RuleConsent, r.ID, r.At, "consent was withdrawn at %s", r.WithdrawnAt.UTC().Format(time.RFC3339))
-		}
-		suppressed, err := q.SentToSuppressed(ctx, dbsqlc.SentToSuppressedParams{Origin: instant(origin), Base: instant(base), Factor: factor,
-			Grace: interval(in.Grace), Since: since})
-		if err != nil {
-			return err
-		}
-		for _, r := range suppressed {
-			add(watch.RuleSuppressed, r.ID, r.At, "the address was suppressed at %s", r.SuppressedAt.UTC().Format(time.RFC3339))
-		}
-		held, err := q.SentToHoldout(ctx, since)
-		if err != nil {
-			return err
-		}
-		for _, r := range held {
-			add(watch.RuleHoldout, r.ID, r.At, "the customer is in arm %s, which receives nothing", r.Arm)
-		}
-		capped, err := q.SentOverCap(ctx, since)
-		if err != nil {
-			return err
-		}
-		for _, r := range capped {
-			add(watch.RuleCap, r.ID, r.At, "cap %s allows %d and they were taken when it was reserved", r.Cap, r.Allowed)
-		}
-		twice, err := q.SentTwice(ctx, since)
-		if err != nil {
-			return err
-		}
-		for _, r := range twice {
-			add(watch.RuleSentTwice, r.ID, r.At, "it went to its provider again without a definite refusal in between")
-		}
-		unapproved, err := q.SentWithUnapprovedCopy(ctx, since)
-		for _, r := range unapproved {
-			add(watch.RuleUnapproved, r.ID, r.At, "its copy is %s", r.Status)
+		rows, err := q.Breaches(ctx, dbsqlc.BreachesParams{Exempt: texts(in.Exempt), Origin: instant(origin), Base: instant(base),
+			Factor: factor, Grace: interval(in.Grace), Since: instant(in.Since)})
+		for _, r := range rows {
+			found = append(found, watch.Violation{TouchID: lifecycle.TouchID(r.ID), Rule: watch.Rule(r.Rule), At: r.At.UTC(), FoundAt: in.Now, Detail: r.Detail})
 		}
 		return err
 	})

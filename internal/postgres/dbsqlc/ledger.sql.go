@@ -65,12 +65,12 @@ with asked as (
         unnest($13::text[]) as slot, unnest($14::text[]) as creative, unnest($15::text[]) as content,
         unnest($16::text[]) as offer_id, unnest($17::timestamptz[]) as planned_at, unnest($18::bigint[]) as cost,
         unnest($19::text[]) as currency, unnest($20::text[]) as group_key, unnest($21::timestamptz[]) as at,
-        unnest($22::text[]) as caps, unnest($23::bool[]) as fresh
+        unnest($22::text[]) as caps
 ), windows as (
-    select unnest($24::uuid[]) as touch_id, unnest($25::text[]) as cap,
-        unnest($26::text[]) as channel, unnest($27::text[]) as tag,
-        unnest($28::timestamptz[]) as since, unnest($29::int[]) as allowed,
-        generate_subscripts($25::text[], 1) as place
+    select unnest($23::uuid[]) as touch_id, unnest($24::text[]) as cap,
+        unnest($25::text[]) as channel, unnest($26::text[]) as tag,
+        unnest($27::timestamptz[]) as since, unnest($28::int[]) as allowed,
+        generate_subscripts($24::text[], 1) as place
 ), taken as (
     select distinct on (w.touch_id) w.touch_id, w.cap
     from windows w join asked a on a.id = w.touch_id
@@ -94,9 +94,7 @@ with asked as (
     returning t.id
 ), history as (
     insert into touch_history (touch_id, at, state)
-    select a.id, a.at, m.state from sending s join asked a on a.id = s.id
-    cross join (values (1, 'planned'), (2, 'reserved'), (3, 'sending')) as m (place, state)
-    where a.fresh or m.place > 1 order by a.id, m.place
+    select a.id, a.at, 'sending' from sending s join asked a on a.id = s.id order by a.id
 )
 select a.id::uuid as id, coalesce(f.cap, '')::text as cap, (s.id is not null)::bool as sending
 from asked a left join taken f on f.touch_id = a.id left join sending s on s.id = a.id
@@ -125,7 +123,6 @@ type ReserveTouchesParams struct {
 	Groups      []string    `json:"groups"`
 	Ats         []time.Time `json:"ats"`
 	Caps        []string    `json:"caps"`
-	Fresh       []bool      `json:"fresh"`
 	CapTouches  []string    `json:"cap_touches"`
 	CapNames    []string    `json:"cap_names"`
 	CapChannels []string    `json:"cap_channels"`
@@ -167,7 +164,6 @@ func (q *Queries) ReserveTouches(ctx context.Context, arg ReserveTouchesParams) 
 		arg.Groups,
 		arg.Ats,
 		arg.Caps,
-		arg.Fresh,
 		arg.CapTouches,
 		arg.CapNames,
 		arg.CapChannels,

@@ -13,26 +13,155 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-const breakerCounts = `-- name: BreakerCounts :one
+const breaches = `-- name: Breaches :many
+with given as (
+    select $1::timestamptz as origin, $2::timestamptz as base, $3::float8 as factor, $4::interval as grace
+), went as materialized (
+    select t.id, t.customer_id, t.run_id, t.channel, t.creative_id, t.caps, t.attempts, t.sent_at,
+        touch_holds_slot(t.state) as held, t.class not in ('transactional', 'reply') as marketing
+    from (select distinct h.touch_id from touch_history h where h.at >= $5::timestamptz and h.state = 'sending') x
+    join touches t on t.id = x.touch_id
+    where t.sent_at >= $5::timestamptz
+), without_consent as (
+    -- Marketing on a channel that needs consent which nobody gave, or which had been
+    -- taken back as far as we knew when the touch went out. A later grant counts.
+    select t.id, t.sent_at, max(o.at) as withdrawn_at
+    from given v cross join went t
+    left join consents k on k.customer_id = t.customer_id and k.channel = t.channel
+    left join opt_outs o on o.customer_id = t.customer_id and o.channel = t.channel
+        and greatest(o.at, v.origin + (o.learnt_at - v.base) * v.factor) < t.sent_at - v.grace
+        and not (k.state = 'granted' and k.at > o.at and k.at <= t.sent_at)
+    where t.marketing and t.held and t.channel <> all($6::text[]) and (k.customer_id is null or o.customer_id is not null)
+    group by t.id, t.sent_at order by t.id limit 1000
+), suppressed as (
+    -- Marketing to an address that was suppressed as far as we knew. An erased
+    -- customer's address is gone and cannot be compared.
+    select t.id, t.sent_at, min(o.at) as suppressed_at
+    from given v cross join went t join customers c on c.id = t.customer_id
+    join opt_outs o on o.channel = t.channel and o.address_hash = address_hash(address_of(t.channel, c.email, c.phone, c.id))
+    where t.marketing and t.held and greatest(o.at, v.origin + (o.learnt_at - v.base) * v.factor) < t.sent_at - v.grace
+    group by t.id, t.sent_at order by t.id limit 1000
+), held_out as (
+    -- Marketing to customers who were held out of the journey.
+    select t.id, t.sent_at, r.arm from went t join journey_runs r on r.id = t.run_id
+    where t.marketing and t.held and r.arm <> 'treated' order by t.id limit 1000
+), over_cap as (
+    -- Counts every cap again that a touch had to stay below when it was reserved.
+    -- Whose reservation came first is decided by the order of the histories.
+    select t.id, t.sent_at, min(w.cap) as cap, min(w."limit") as allowed
+    from went t cross join lateral jsonb_to_recordset(t.caps) as w(cap text, channel text, tag text, since timestamptz, "limit" int)
+    where t.held and w."limit" <= (
+        select count(*) from touches o
+        where o.customer_id = t.customer_id and o.reserved_at > w.since and o.id <> t.id and o.class = 'marketing' and touch_holds_slot(o.state)
+        and (coalesce(w.channel, '') = '' or o.channel = w.channel) and (coalesce(w.tag, '') = '' or w.tag = any(o.tags))
+        and (select max(h.seq) from touch_history h where h.touch_id = o.id and h.state = 'sending')
+            < (select max(h.seq) from touch_history h where h.touch_id = t.id and h.state = 'sending'))
+    group by t.id, t.sent_at order by t.id limit 1000
+), twice as (
+    -- Touches that went to their provider again without a definite refusal in between.
+    select t.id, t.sent_at from went t
+    where t.attempts > 1 and exists (
+        select from (
+            select h.state, lag(h.state) over (order by h.seq) as before
+            from touch_history h where h.touch_id = t.id and h.state in ('sending', 'accepted', 'unconfirmed', 'refused', 'deferred', 'delivered')
+        ) s where s.state = 'sending' and s.before is not null and s.before <> 'deferred')
+    order by t.id limit 1000
+), unapproved as (
+    select t.id, t.sent_at, c.status from went t join creatives c on c.id = t.creative_id
+    where t.held and c.status in ('draft', 'in_review') order by t.id limit 1000
+)
+select b.rule::text as rule, b.id::uuid as id, b.sent_at::timestamptz as at, b.detail::text as detail from (
+    select 'consent' as rule, id, sent_at, coalesce('consent was withdrawn at ' || rfc3339(withdrawn_at), 'nobody gave consent for this channel') as detail from without_consent
+    union all select 'suppression', id, sent_at, 'the address was suppressed at ' || rfc3339(suppressed_at) from suppressed
+    union all select 'holdout', id, sent_at, 'the customer is in arm ' || arm || ', which receives nothing' from held_out
+    union all select 'frequency-cap', id, sent_at, 'cap ' || cap || ' allows ' || allowed || ' and they were taken when it was reserved' from over_cap
+    union all select 'sent-once', id, sent_at, 'it went to its provider again without a definite refusal in between' from twice
+    union all select 'unapproved', id, sent_at, 'its copy is ' || status from unapproved
+) b order by b.rule, b.id
+`
 
-select count(*)::int as sent, count(*) filter (where t.state in ('delivered', 'complained'))::int as delivered,
-    count(*) filter (where t.state = 'complained')::int as complained,
-    (select count(distinct p.touch_id) from provider_events p join touches b on b.id = p.touch_id
-        where p.kind = 'bounced' and p.at >= $1::timestamptz and b.sent_at >= $1::timestamptz and b.channel = $2::text)::int as bounced
-from (select distinct h.touch_id from touch_history h where h.at >= $1::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id
-where t.sent_at >= $1::timestamptz and t.channel = $2::text and touch_holds_slot(t.state)
+type BreachesParams struct {
+	Origin time.Time       `json:"origin"`
+	Base   time.Time       `json:"base"`
+	Factor float64         `json:"factor"`
+	Grace  pgtype.Interval `json:"grace"`
+	Since  time.Time       `json:"since"`
+	Exempt []string        `json:"exempt"`
+}
+
+type BreachesRow struct {
+	Rule   string    `json:"rule"`
+	ID     string    `json:"id"`
+	At     time.Time `json:"at"`
+	Detail string    `json:"detail"`
+}
+
+// Touches that should not have gone out, by every rule that the rows prove by
+// themselves, a thousand per rule at most. What went out is read once.
+func (q *Queries) Breaches(ctx context.Context, arg BreachesParams) ([]BreachesRow, error) {
+	rows, err := q.db.Query(ctx, breaches,
+		arg.Origin,
+		arg.Base,
+		arg.Factor,
+		arg.Grace,
+		arg.Since,
+		arg.Exempt,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []BreachesRow
+	for rows.Next() {
+		var i BreachesRow
+		if err := rows.Scan(
+			&i.Rule,
+			&i.ID,
+			&i.At,
+			&i.Detail,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const breakerCounts = `-- name: BreakerCounts :many
+
+with windows as (
+    select unnest($1::timestamptz[]) as since
+), sent as materialized (
+    select t.id, t.sent_at, t.state
+    from (select distinct h.touch_id from touch_history h
+        where h.at >= (select min(w.since) from windows w) and h.state = 'sending') x
+    join touches t on t.id = x.touch_id
+    where t.sent_at >= (select min(w.since) from windows w) and t.channel = $2::text and touch_holds_slot(t.state)
+), bounced as materialized (
+    select p.touch_id, p.at, b.sent_at from provider_events p join touches b on b.id = p.touch_id
+    where p.kind = 'bounced' and p.at >= (select min(w.since) from windows w) and b.channel = $2::text
+)
+select w.since::timestamptz as since, count(s.id)::int as sent, count(s.id) filter (where s.state in ('delivered', 'complained'))::int as delivered,
+    count(s.id) filter (where s.state = 'complained')::int as complained,
+    (select count(distinct b.touch_id) from bounced b where b.at >= w.since and b.sent_at >= w.since)::int as bounced
+from windows w left join sent s on s.sent_at >= w.since
+group by w.since order by w.since
 `
 
 type BreakerCountsParams struct {
-	Since   time.Time `json:"since"`
-	Channel string    `json:"channel"`
+	Since   []time.Time `json:"since"`
+	Channel string      `json:"channel"`
 }
 
 type BreakerCountsRow struct {
-	Sent       int32 `json:"sent"`
-	Delivered  int32 `json:"delivered"`
-	Complained int32 `json:"complained"`
-	Bounced    int32 `json:"bounced"`
+	Since      time.Time `json:"since"`
+	Sent       int32     `json:"sent"`
+	Delivered  int32     `json:"delivered"`
+	Complained int32     `json:"complained"`
+	Bounced    int32     `json:"bounced"`
 }
 
 // The circuit breaker's counts and the compliance checks. All start from what was
@@ -41,18 +170,33 @@ type BreakerCountsRow struct {
 // condition: taken from a column, the planner could not see how late it is. Real
 // instants become business instants as clock.Scale has it:
 // origin + (real - base) * factor.
-// The touches of a channel that went out since an instant, and what became of those
-// same touches. Hard bounces are the reports that suppress an address.
-func (q *Queries) BreakerCounts(ctx context.Context, arg BreakerCountsParams) (BreakerCountsRow, error) {
-	row := q.db.QueryRow(ctx, breakerCounts, arg.Since, arg.Channel)
-	var i BreakerCountsRow
-	err := row.Scan(
-		&i.Sent,
-		&i.Delivered,
-		&i.Complained,
-		&i.Bounced,
-	)
-	return i, err
+// For every window, the touches of a channel that went out since its instant, and
+// what became of those same touches. Hard bounces are the reports that suppress an
+// address.
+func (q *Queries) BreakerCounts(ctx context.Context, arg BreakerCountsParams) ([]BreakerCountsRow, error) {
+	rows, err := q.db.Query(ctx, breakerCounts, arg.Since, arg.Channel)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []BreakerCountsRow
+	for rows.Next() {
+		var i BreakerCountsRow
+		if err := rows.Scan(
+			&i.Since,
+			&i.Sent,
+			&i.Delivered,
+			&i.Complained,
+			&i.Bounced,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const saveViolations = `-- name: SaveViolations :many
@@ -78,179 +222,6 @@ func (q *Queries) SaveViolations(ctx context.Context, batch json.RawMessage) ([]
 			&i.FoundAt,
 			&i.Detail,
 		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const sentOverCap = `-- name: SentOverCap :many
-select t.id, t.sent_at::timestamptz as at, min(w.cap)::text as cap, min(w."limit")::int as allowed
-from (select distinct h.touch_id from touch_history h where h.at >= $1::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id
-cross join lateral jsonb_to_recordset(t.caps) as w(cap text, channel text, tag text, since timestamptz, "limit" int)
-where t.sent_at >= $1::timestamptz and touch_holds_slot(t.state)
-and w."limit" <= (
-    select count(*) from touches o
-    where o.customer_id = t.customer_id and o.reserved_at > w.since and o.id <> t.id and o.class = 'marketing' and touch_holds_slot(o.state)
-    and (coalesce(w.channel, '') = '' or o.channel = w.channel) and (coalesce(w.tag, '') = '' or w.tag = any(o.tags))
-    and (select max(h.seq) from touch_history h where h.touch_id = o.id and h.state = 'reserved')
-        < (select max(h.seq) from touch_history h where h.touch_id = t.id and h.state = 'reserved'))
-group by t.id order by t.id limit 1000
-`
-
-type SentOverCapRow struct {
-	ID      string    `json:"id"`
-	At      time.Time `json:"at"`
-	Cap     string    `json:"cap"`
-	Allowed int32     `json:"allowed"`
-}
-
-// Counts every cap again that a touch had to stay below when it was reserved.
-// Whose reservation came first is decided by the order of the histories.
-func (q *Queries) SentOverCap(ctx context.Context, since time.Time) ([]SentOverCapRow, error) {
-	rows, err := q.db.Query(ctx, sentOverCap, since)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []SentOverCapRow
-	for rows.Next() {
-		var i SentOverCapRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.At,
-			&i.Cap,
-			&i.Allowed,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const sentToHoldout = `-- name: SentToHoldout :many
-select t.id, t.sent_at::timestamptz as at, r.arm
-from (select distinct h.touch_id from touch_history h where h.at >= $1::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id join journey_runs r on r.id = t.run_id
-where t.sent_at >= $1::timestamptz and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
-and r.arm <> 'treated' order by t.id limit 1000
-`
-
-type SentToHoldoutRow struct {
-	ID  string    `json:"id"`
-	At  time.Time `json:"at"`
-	Arm string    `json:"arm"`
-}
-
-// Marketing to customers who were held out of the journey.
-func (q *Queries) SentToHoldout(ctx context.Context, since time.Time) ([]SentToHoldoutRow, error) {
-	rows, err := q.db.Query(ctx, sentToHoldout, since)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []SentToHoldoutRow
-	for rows.Next() {
-		var i SentToHoldoutRow
-		if err := rows.Scan(&i.ID, &i.At, &i.Arm); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const sentToSuppressed = `-- name: SentToSuppressed :many
-with given as (
-    select $2::timestamptz as origin, $3::timestamptz as base, $4::float8 as factor, $5::interval as grace
-)
-select t.id, t.sent_at::timestamptz as at, min(o.at)::timestamptz as suppressed_at
-from given v cross join (select distinct h.touch_id from touch_history h where h.at >= $1::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id join customers c on c.id = t.customer_id
-join opt_outs o on o.channel = t.channel and o.address_hash = address_hash(address_of(t.channel, c.email, c.phone, c.id))
-where t.sent_at >= $1::timestamptz and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
-and greatest(o.at, v.origin + (o.learnt_at - v.base) * v.factor) < t.sent_at - v.grace
-group by t.id order by t.id limit 1000
-`
-
-type SentToSuppressedParams struct {
-	Since  time.Time       `json:"since"`
-	Origin time.Time       `json:"origin"`
-	Base   time.Time       `json:"base"`
-	Factor float64         `json:"factor"`
-	Grace  pgtype.Interval `json:"grace"`
-}
-
-type SentToSuppressedRow struct {
-	ID           string    `json:"id"`
-	At           time.Time `json:"at"`
-	SuppressedAt time.Time `json:"suppressed_at"`
-}
-
-// Marketing to an address that was suppressed as far as we knew. An erased
-// customer's address is gone and cannot be compared.
-func (q *Queries) SentToSuppressed(ctx context.Context, arg SentToSuppressedParams) ([]SentToSuppressedRow, error) {
-	rows, err := q.db.Query(ctx, sentToSuppressed,
-		arg.Since,
-		arg.Origin,
-		arg.Base,
-		arg.Factor,
-		arg.Grace,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []SentToSuppressedRow
-	for rows.Next() {
-		var i SentToSuppressedRow
-		if err := rows.Scan(&i.ID, &i.At, &i.SuppressedAt); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const sentTwice = `-- name: SentTwice :many
-select t.id, t.sent_at::timestamptz as at
-from (select distinct h.touch_id from touch_history h where h.at >= $1::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id
-where t.sent_at >= $1::timestamptz and t.attempts > 1 and exists (
-    select from (
-        select h.state, lag(h.state) over (order by h.seq) as before
-        from touch_history h where h.touch_id = t.id and h.state in ('sending', 'accepted', 'unconfirmed', 'refused', 'deferred', 'delivered')
-    ) s where s.state = 'sending' and s.before is not null and s.before <> 'deferred')
-order by t.id limit 1000
-`
-
-type SentTwiceRow struct {
-	ID string    `json:"id"`
-	At time.Time `json:"at"`
-}
-
-// Touches that went to their provider again without a definite refusal in between.
-func (q *Queries) SentTwice(ctx context.Context, since time.Time) ([]SentTwiceRow, error) {
-	rows, err := q.db.Query(ctx, sentTwice, since)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []SentTwiceRow
-	for rows.Next() {
-		var i SentTwiceRow
-		if err := rows.Scan(&i.ID, &i.At); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -305,99 +276,6 @@ func (q *Queries) SentWhen(ctx context.Context, arg SentWhenParams) ([]SentWhenR
 			&i.TouchID,
 			&i.Touches,
 		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const sentWithUnapprovedCopy = `-- name: SentWithUnapprovedCopy :many
-select t.id, t.sent_at::timestamptz as at, c.status
-from (select distinct h.touch_id from touch_history h where h.at >= $1::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id join creatives c on c.id = t.creative_id
-where t.sent_at >= $1::timestamptz and touch_holds_slot(t.state) and c.status in ('draft', 'in_review')
-order by t.id limit 1000
-`
-
-type SentWithUnapprovedCopyRow struct {
-	ID     string    `json:"id"`
-	At     time.Time `json:"at"`
-	Status string    `json:"status"`
-}
-
-func (q *Queries) SentWithUnapprovedCopy(ctx context.Context, since time.Time) ([]SentWithUnapprovedCopyRow, error) {
-	rows, err := q.db.Query(ctx, sentWithUnapprovedCopy, since)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []SentWithUnapprovedCopyRow
-	for rows.Next() {
-		var i SentWithUnapprovedCopyRow
-		if err := rows.Scan(&i.ID, &i.At, &i.Status); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const sentWithoutConsent = `-- name: SentWithoutConsent :many
-with given as (
-    select $3::timestamptz as origin, $4::timestamptz as base, $5::float8 as factor, $6::interval as grace
-)
-select t.id, t.sent_at::timestamptz as at, coalesce(max(o.at), to_timestamp(0))::timestamptz as withdrawn_at
-from given v cross join (select distinct h.touch_id from touch_history h where h.at >= $1::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id
-left join consents k on k.customer_id = t.customer_id and k.channel = t.channel
-left join opt_outs o on o.customer_id = t.customer_id and o.channel = t.channel
-    and greatest(o.at, v.origin + (o.learnt_at - v.base) * v.factor) < t.sent_at - v.grace
-    and not (k.state = 'granted' and k.at > o.at and k.at <= t.sent_at)
-where t.sent_at >= $1::timestamptz and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
-and t.channel <> all($2::text[]) and (k.customer_id is null or o.customer_id is not null)
-group by t.id order by t.id limit 1000
-`
-
-type SentWithoutConsentParams struct {
-	Since  time.Time       `json:"since"`
-	Exempt []string        `json:"exempt"`
-	Origin time.Time       `json:"origin"`
-	Base   time.Time       `json:"base"`
-	Factor float64         `json:"factor"`
-	Grace  pgtype.Interval `json:"grace"`
-}
-
-type SentWithoutConsentRow struct {
-	ID          string    `json:"id"`
-	At          time.Time `json:"at"`
-	WithdrawnAt time.Time `json:"withdrawn_at"`
-}
-
-// Marketing on a channel that needs consent which nobody gave, or which had been
-// taken back as far as we knew when the touch went out. A later grant counts; 1970
-// stands for consent that was never given.
-func (q *Queries) SentWithoutConsent(ctx context.Context, arg SentWithoutConsentParams) ([]SentWithoutConsentRow, error) {
-	rows, err := q.db.Query(ctx, sentWithoutConsent,
-		arg.Since,
-		arg.Exempt,
-		arg.Origin,
-		arg.Base,
-		arg.Factor,
-		arg.Grace,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []SentWithoutConsentRow
-	for rows.Next() {
-		var i SentWithoutConsentRow
-		if err := rows.Scan(&i.ID, &i.At, &i.WithdrawnAt); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -48,7 +48,7 @@ with asked as (
         unnest(@slots::text[]) as slot, unnest(@creatives::text[]) as creative, unnest(@contents::text[]) as content,
         unnest(@offers::text[]) as offer_id, unnest(@planned::timestamptz[]) as planned_at, unnest(@costs::bigint[]) as cost,
         unnest(@currencies::text[]) as currency, unnest(@groups::text[]) as group_key, unnest(@ats::timestamptz[]) as at,
-        unnest(@caps::text[]) as caps, unnest(@fresh::bool[]) as fresh
+        unnest(@caps::text[]) as caps
 ), windows as (
     select unnest(@cap_touches::uuid[]) as touch_id, unnest(@cap_names::text[]) as cap,
         unnest(@cap_channels::text[]) as channel, unnest(@cap_tags::text[]) as tag,
@@ -77,9 +77,7 @@ with asked as (
     returning t.id
 ), history as (
     insert into touch_history (touch_id, at, state)
-    select a.id, a.at, m.state from sending s join asked a on a.id = s.id
-    cross join (values (1, 'planned'), (2, 'reserved'), (3, 'sending')) as m (place, state)
-    where a.fresh or m.place > 1 order by a.id, m.place
+    select a.id, a.at, 'sending' from sending s join asked a on a.id = s.id order by a.id
 )
 select a.id::uuid as id, coalesce(f.cap, '')::text as cap, (s.id is not null)::bool as sending
 from asked a left join taken f on f.touch_id = a.id left join sending s on s.id = a.id;
