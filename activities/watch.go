@@ -52,8 +52,9 @@ type BreakerCounts interface {
 
 // Inspector finds and keeps violations.
 type Inspector interface {
-	Breaches(ctx context.Context, in watch.Inspection) ([]watch.Violation, error)
-	SentWhen(ctx context.Context, since time.Time, channels []lifecycle.Channel) ([]watch.SentWhen, error)
+	// Breaches returns what it found and the horizon for the next inspection.
+	Breaches(ctx context.Context, in watch.Inspection) ([]watch.Violation, int64, error)
+	SentWhen(ctx context.Context, in watch.Inspection, channels []lifecycle.Channel) ([]watch.SentWhen, error)
 	// SaveViolations returns those that were not known.
 	SaveViolations(ctx context.Context, violations []watch.Violation) ([]watch.Violation, error)
 	Violations(ctx context.Context, since, until time.Time) ([]watch.Violation, error)

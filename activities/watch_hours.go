@@ -15,15 +15,15 @@ import (
 // quietHours judges when marketing went out with the guardrail that decides when
 // it may. The minute before counts too: a touch may have been decided at the end
 // of the hours and have left right after.
-func (w *watchRound) quietHours(since, now time.Time) ([]watch.Violation, error) {
-	if since.Before(w.InForce) {
-		since = w.InForce
+func (w *watchRound) quietHours(in watch.Inspection) ([]watch.Violation, error) {
+	if in.Since.Before(w.InForce) {
+		in.Since = w.InForce
 	}
-	channels := slices.Sorted(maps.Keys(w.Policy.At(now).Hours))
+	channels := slices.Sorted(maps.Keys(w.Policy.At(in.Now).Hours))
 	if !slices.Contains(channels, lifecycle.SMS) {
 		channels = append(channels, lifecycle.SMS) // has hours by law
 	}
-	sent, err := w.Inspector.SentWhen(w.ctx, since, channels)
+	sent, err := w.Inspector.SentWhen(w.ctx, in, channels)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (w *watchRound) quietHours(since, now time.Time) ([]watch.Violation, error)
 		if _, before := w.outside(s, s.Minute.Add(-time.Minute)); !before {
 			continue
 		}
-		found = append(found, watch.Violation{TouchID: s.TouchID, Rule: watch.RuleQuietHours, At: s.Minute, FoundAt: now,
+		found = append(found, watch.Violation{TouchID: s.TouchID, Rule: watch.RuleQuietHours, At: s.Minute, FoundAt: in.Now,
 			Detail: fmt.Sprintf("%d %s touches went out at %s, %s; allowed: %s", s.Touches, s.Channel, first.Value, first.Reason, first.Limit)})
 	}
 	return found, nil

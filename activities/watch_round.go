@@ -31,12 +31,9 @@ type proof struct {
 }
 
 const (
-	// overlap is the real time before the last check that is inspected again: a
-	// touch shows with the instant of its call only when the answer is stored.
-	overlap = 2 * time.Minute
-	// deepOverlap is for the first check of an activity: longer than a touch whose
-	// sender died may take to be settled.
-	deepOverlap = 3 * abandonedAfter
+	// overlap is the real time before the last check from which on a touch may have
+	// been called and not yet settled: longer than one whose sender died may take.
+	overlap = 3 * abandonedAfter
 	// underWay is the real time that a touch may have been on its way when an
 	// opt-out was stored.
 	underWay = 10 * time.Second
@@ -75,7 +72,7 @@ func (r *watchRound) check() error {
 	if err != nil {
 		return err
 	}
-	violated, err := r.violations(now, global, deep)
+	violated, err := r.violations(now, global)
 	if err != nil {
 		return err
 	}
@@ -164,28 +161,25 @@ func (r *watchRound) breaker(now time.Time, global ledger.Control, deep bool) ([
 // violations inspects what went out since the last check and describes all
 // violations since sending was last resumed: they call for a person, so they
 // stay until a person resumes.
-func (r *watchRound) violations(now time.Time, global ledger.Control, deep bool) ([]watch.Condition, error) {
-	again := overlap
-	if deep {
-		again = deepOverlap
-	}
+func (r *watchRound) violations(now time.Time, global ledger.Control) ([]watch.Condition, error) {
 	since := r.state.Inspected
 	if since.IsZero() {
 		since = now.Add(-firstLook)
 	}
-	since = since.Add(-r.Scale.Business(again))
-	found, err := r.Inspector.Breaches(r.ctx, watch.Inspection{Since: since, Now: now, Exempt: r.Policy.Consent.Exempt,
-		Grace: r.Scale.Business(underWay), Scale: r.Scale})
+	inspection := watch.Inspection{Since: since.Add(-r.Scale.Business(overlap)), Horizon: r.state.Horizon, Now: now, Exempt: r.Policy.Consent.Exempt,
+		Grace: r.Scale.Business(underWay), Scale: r.Scale}
+	found, horizon, err := r.Inspector.Breaches(r.ctx, inspection)
 	if err != nil {
 		return nil, err
 	}
-	late, err := r.quietHours(since, now)
+	late, err := r.quietHours(inspection)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := r.Inspector.SaveViolations(r.ctx, append(found, late...)); err != nil {
 		return nil, err
 	}
+	r.state.Horizon = horizon
 	var resumed time.Time
 	if global.State == ledger.ControlRunning {
 		resumed = global.At

@@ -220,7 +220,8 @@ func TestAnyViolationHaltsAtOnce(t *testing.T) {
 	p := newPost(t, nil)
 	p.send("c", 300, 0, 5*time.Minute)
 	p.look()
-	p.exec("update journey_runs set arm = 'holdout' where id = (select id from journey_runs limit 1)")
+	p.send("d", 1, 0, 5*time.Minute)
+	p.exec("update journey_runs set arm = 'holdout' where customer_id = (select id from customers where external_id = 'd1')")
 	r := p.look()
 	if c := p.control(); c.State != ledger.ControlHalted || !strings.Contains(c.Reason, "compliance violation: holdout") || r.Halted == "" {
 		t.Fatalf("%+v\n%+v", r, c)
@@ -275,15 +276,18 @@ func TestQuietHoursAreJudgedByTheGuardrail(t *testing.T) {
 		return parsed
 	}
 	p.send("c", 5, 0, 5*time.Minute)
+	again := func() { p.exec("update settings set value = value - 'horizon' where key = $1", watch.SettingState) }
 	p.Policy, p.InForce = policy(left.Add(-2*time.Hour), left.Add(time.Hour)), time.Time{}
 	if r := p.look(); r.Halted != "" {
 		t.Fatalf("inside the hours: %+v", r)
 	}
 	p.Policy, p.InForce = policy(left.Add(-2*time.Hour), left.Add(-time.Hour)), time.Now()
+	again()
 	if r := p.look(); r.Halted != "" {
 		t.Fatalf("sent before this policy was in force: %+v", r)
 	}
 	p.InForce = time.Time{}
+	again()
 	if r := p.look(); !strings.Contains(r.Halted, "quiet-hours") || !strings.Contains(r.Halted, "5 email touches") {
 		t.Errorf("%+v", r)
 	}

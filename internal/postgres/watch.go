@@ -38,29 +38,33 @@ func breakerCounts(ctx context.Context, q *dbsqlc.Queries, channel lifecycle.Cha
 
 // Breaches looks for touches that should not have gone out since an instant, by
 // every rule that the rows prove by themselves; quiet hours are judged from
-// SentWhen. It finds a thousand per rule at most.
-func (s *Store) Breaches(ctx context.Context, in watch.Inspection) ([]watch.Violation, error) {
+// SentWhen. It finds a thousand per rule at most, and returns the horizon that the
+// next inspection starts from.
+func (s *Store) Breaches(ctx context.Context, in watch.Inspection) (found []watch.Violation, horizon int64, err error) {
 	origin, base, factor := time.Unix(0, 0).UTC(), time.Unix(0, 0).UTC(), 1.0
 	if in.Scale.Scaled() {
 		origin, base, factor = in.Scale.Origin, in.Scale.Base, in.Scale.Factor
 	}
-	var found []watch.Violation
-	err := s.snapshot(ctx, "look for compliance violations", func(q *dbsqlc.Queries, _ pgx.Tx) error {
+	err = s.snapshot(ctx, "look for compliance violations", func(q *dbsqlc.Queries, _ pgx.Tx) error {
 		rows, err := q.Breaches(ctx, dbsqlc.BreachesParams{Exempt: texts(in.Exempt), Origin: instant(origin), Base: instant(base),
-			Factor: factor, Grace: interval(in.Grace), Since: instant(in.Since)})
+			Factor: factor, Grace: interval(in.Grace), Since: instant(in.Since), Horizon: in.Horizon})
 		for _, r := range rows {
 			found = append(found, watch.Violation{TouchID: lifecycle.TouchID(r.ID), Rule: watch.Rule(r.Rule), At: r.At.UTC(), FoundAt: in.Now, Detail: r.Detail})
 		}
+		if err != nil {
+			return err
+		}
+		horizon, err = q.InspectionHorizon(ctx)
 		return err
 	})
-	return found, err
+	return found, horizon, err
 }
 
 // SentWhen says in which minutes marketing went out where, on these channels.
-func (s *Store) SentWhen(ctx context.Context, since time.Time, channels []lifecycle.Channel) ([]watch.SentWhen, error) {
+func (s *Store) SentWhen(ctx context.Context, in watch.Inspection, channels []lifecycle.Channel) ([]watch.SentWhen, error) {
 	var sent []watch.SentWhen
 	err := s.snapshot(ctx, "read when touches went out", func(q *dbsqlc.Queries, _ pgx.Tx) error {
-		rows, err := q.SentWhen(ctx, dbsqlc.SentWhenParams{Since: instant(since), Channels: texts(channels)})
+		rows, err := q.SentWhen(ctx, dbsqlc.SentWhenParams{Since: instant(in.Since), Horizon: in.Horizon, Channels: texts(channels)})
 		for _, r := range rows {
 			sent = append(sent, watch.SentWhen{Channel: lifecycle.Channel(r.Channel), Country: r.Country, Region: r.Region, TimeZone: r.TimeZone,
 				Minute: r.Minute.UTC(), TouchID: lifecycle.TouchID(r.TouchID), Touches: int(r.Touches)})

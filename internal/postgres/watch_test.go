@@ -28,7 +28,7 @@ func (b bench) consented(n int) []lifecycle.CustomerID {
 func (b bench) breaches() []watch.Violation {
 	b.t.Helper()
 	b.exec("update opt_outs set learnt_at = at")
-	found, err := b.Breaches(b.t.Context(), watch.Inspection{Since: noon.Add(-day), Now: noon.Add(day), Exempt: []lifecycle.Channel{lifecycle.Web}, Grace: 10 * time.Second})
+	found, _, err := b.Breaches(b.t.Context(), watch.Inspection{Since: noon.Add(-day), Now: noon.Add(day), Exempt: []lifecycle.Channel{lifecycle.Web}, Grace: 10 * time.Second})
 	b.must(err)
 	return found
 }
@@ -109,11 +109,55 @@ func TestBreachesAreFound(t *testing.T) {
 			if len(fresh) != 1 || len(again) != 0 {
 				t.Errorf("saved %d, then %d", len(fresh), len(again))
 			}
-			if late, err := b.Breaches(t.Context(), watch.Inspection{Since: noon.Add(2 * time.Hour), Now: noon.Add(day)}); err != nil || len(late) > 0 {
+			if late, _, err := b.Breaches(t.Context(), watch.Inspection{Since: noon.Add(2 * time.Hour), Now: noon.Add(day)}); err != nil || len(late) > 0 {
 				t.Errorf("touches before the instant are inspected: %v %v", late, err)
 			}
 		})
 	}
+}
+
+// Each touch is inspected when it is settled, whoever was under way meanwhile.
+func TestAnInspectionStartsFromTheHorizon(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	customers := b.consented(3)
+	inspect := func(horizon int64) ([]watch.Violation, int64) {
+		found, next, err := b.Breaches(t.Context(), watch.Inspection{Since: noon.Add(-day), Horizon: horizon, Now: noon.Add(day)})
+		b.must(err)
+		return found, next
+	}
+	// Transactions of other databases hold the horizon back: what is inspected again
+	// is found again, until they have ended.
+	caughtUp := func() (horizon int64) {
+		for range 200 {
+			found, next := inspect(horizon)
+			if horizon > 0 && len(found) == 0 {
+				return next
+			}
+			horizon = next
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatal("the same touches are inspected again and again")
+		return 0
+	}
+	b.exec("delete from consents")
+	b.send(b.planned(customers[0], "1"), noon)
+	under := b.planned(customers[1], "1")
+	b.reserve(under, noon)
+	if found, _ := inspect(0); len(found) != 1 {
+		t.Fatalf("first %+v", found)
+	}
+	horizon := caughtUp()
+	b.must(b.Settle(t.Context(), []ledger.Settlement{{TouchID: under.ID, State: lifecycle.TouchUnconfirmed, At: noon.Add(time.Minute)}}, nil, nil))
+	faster := b.planned(customers[2], "1")
+	b.reserve(faster, noon)
+	if _, err := b.ApplyOutcomes(t.Context(), []ledger.Outcome{{Key: "k", TouchID: faster.ID, Kind: ledger.OutcomeDelivered, At: noon.Add(time.Second)}}); err != nil {
+		t.Fatal(err)
+	}
+	if found, _ := inspect(horizon); len(found) != 2 || found[0].TouchID == found[1].TouchID {
+		t.Fatalf("second %+v", found)
+	}
+	caughtUp()
 }
 
 // A webhook may bring an unsubscribe hours late: what we sent before we knew of
@@ -132,7 +176,7 @@ func TestViolationsAreJudgedOnWhatWeKnew(t *testing.T) {
 		// A day of business time takes two seconds.
 		scale := clock.Scale{Base: real, Origin: noon.Add(c.learnt), Factor: 43200}
 		b.exec("update opt_outs set learnt_at = $1", real)
-		found, err := b.Breaches(t.Context(), watch.Inspection{Since: noon.Add(-day), Now: noon, Scale: scale, Grace: 10 * time.Second})
+		found, _, err := b.Breaches(t.Context(), watch.Inspection{Since: noon.Add(-day), Now: noon, Scale: scale, Grace: 10 * time.Second})
 		b.must(err)
 		if len(found) != c.want {
 			t.Errorf("learnt %s after the send: %+v", c.learnt, found)
@@ -201,12 +245,12 @@ func TestSentWhen(t *testing.T) {
 	for _, c := range b.consented(3) {
 		b.send(b.planned(c, "1"), noon.Add(30*time.Second))
 	}
-	sent, err := b.SentWhen(t.Context(), noon, []lifecycle.Channel{lifecycle.Email})
+	sent, err := b.SentWhen(t.Context(), watch.Inspection{Since: noon}, []lifecycle.Channel{lifecycle.Email})
 	b.must(err)
 	if len(sent) != 1 || sent[0].Touches != 3 || sent[0].TimeZone != "Europe/Berlin" || !sent[0].Minute.Equal(noon) {
 		t.Errorf("%+v", sent)
 	}
-	if other, err := b.SentWhen(t.Context(), noon, []lifecycle.Channel{lifecycle.SMS}); err != nil || len(other) > 0 {
+	if other, err := b.SentWhen(t.Context(), watch.Inspection{Since: noon}, []lifecycle.Channel{lifecycle.SMS}); err != nil || len(other) > 0 {
 		t.Errorf("%v %v", other, err)
 	}
 }

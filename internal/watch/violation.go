@@ -73,7 +73,10 @@ func FromLedger(report ledger.LedgerReport, at time.Time) []Violation {
 // Inspection asks for the violations among touches that went out since an
 // instant. Instants are business time.
 type Inspection struct {
-	Since  time.Time
+	Since time.Time
+	// Horizon is what the inspection before returned: only touches that were
+	// settled after it are inspected. 0 means all.
+	Horizon int64
 	Now    time.Time
 	Exempt []lifecycle.Channel // channels that need no consent
 	// Grace is how long after an opt-out was stored a touch may still go out: one

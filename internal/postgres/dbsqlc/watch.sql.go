@@ -16,12 +16,18 @@ import (
 const breaches = `-- name: Breaches :many
 with given as (
     select $1::timestamptz as origin, $2::timestamptz as base, $3::float8 as factor, $4::interval as grace
+), answered as (
+    -- What was settled by transactions that the inspection before did not see, each
+    -- touch once; a report that was faster than the provider's answer settles too.
+    select distinct h.touch_id from touch_history h
+    where ($5::bigint = 0 and h.at >= $6::timestamptz or $5::bigint > 0 and h.tx >= $5::bigint)
+    and (h.state in ('accepted', 'unconfirmed') or h.state in ('delivered', 'bounced', 'complained') and not exists (
+        select from touch_history e where e.touch_id = h.touch_id and e.state in ('accepted', 'unconfirmed')))
 ), went as materialized (
     select t.id, t.customer_id, t.run_id, t.channel, t.creative_id, t.caps, t.attempts, t.sent_at,
         touch_holds_slot(t.state) as held, t.class not in ('transactional', 'reply') as marketing
-    from (select distinct h.touch_id from touch_history h where h.at >= $5::timestamptz and h.state = 'sending') x
-    join touches t on t.id = x.touch_id
-    where t.sent_at >= $5::timestamptz
+    from answered x join touches t on t.id = x.touch_id
+    where t.sent_at >= $6::timestamptz
 ), without_consent as (
     -- Marketing on a channel that needs consent which nobody gave, or which had been
     -- taken back as far as we knew when the touch went out. A later grant counts.
@@ -31,7 +37,7 @@ with given as (
     left join opt_outs o on o.customer_id = t.customer_id and o.channel = t.channel
         and greatest(o.at, v.origin + (o.learnt_at - v.base) * v.factor) < t.sent_at - v.grace
         and not (k.state = 'granted' and k.at > o.at and k.at <= t.sent_at)
-    where t.marketing and t.held and t.channel <> all($6::text[]) and (k.customer_id is null or o.customer_id is not null)
+    where t.marketing and t.held and t.channel <> all($7::text[]) and (k.customer_id is null or o.customer_id is not null)
     group by t.id, t.sent_at order by t.id limit 1000
 ), suppressed as (
     -- Marketing to an address that was suppressed as far as we knew. An erased
@@ -46,11 +52,13 @@ with given as (
     select t.id, t.sent_at, r.arm from went t join journey_runs r on r.id = t.run_id
     where t.marketing and t.held and r.arm <> 'treated' order by t.id limit 1000
 ), over_cap as (
-    -- Counts every cap again that a touch had to stay below when it was reserved.
-    -- Whose reservation came first is decided by the order of the histories.
+    -- Counts every cap again that a touch had to stay below when it was reserved, of
+    -- customers with other touches. Whose reservation came first is decided by the
+    -- order of the histories.
     select t.id, t.sent_at, min(w.cap) as cap, min(w."limit") as allowed
     from went t cross join lateral jsonb_to_recordset(t.caps) as w(cap text, channel text, tag text, since timestamptz, "limit" int)
-    where t.held and w."limit" <= (
+    where t.held and exists (select from touches o where o.customer_id = t.customer_id and o.reserved_at is not null and o.id <> t.id)
+    and w."limit" <= (
         select count(*) from touches o
         where o.customer_id = t.customer_id and o.reserved_at > w.since and o.id <> t.id and o.class = 'marketing' and touch_holds_slot(o.state)
         and (coalesce(w.channel, '') = '' or o.channel = w.channel) and (coalesce(w.tag, '') = '' or w.tag = any(o.tags))
@@ -81,12 +89,13 @@ select b.rule::text as rule, b.id::uuid as id, b.sent_at::timestamptz as at, b.d
 `
 
 type BreachesParams struct {
-	Origin time.Time       `json:"origin"`
-	Base   time.Time       `json:"base"`
-	Factor float64         `json:"factor"`
-	Grace  pgtype.Interval `json:"grace"`
-	Since  time.Time       `json:"since"`
-	Exempt []string        `json:"exempt"`
+	Origin  time.Time       `json:"origin"`
+	Base    time.Time       `json:"base"`
+	Factor  float64         `json:"factor"`
+	Grace   pgtype.Interval `json:"grace"`
+	Horizon int64           `json:"horizon"`
+	Since   time.Time       `json:"since"`
+	Exempt  []string        `json:"exempt"`
 }
 
 type BreachesRow struct {
@@ -104,6 +113,7 @@ func (q *Queries) Breaches(ctx context.Context, arg BreachesParams) ([]BreachesR
 		arg.Base,
 		arg.Factor,
 		arg.Grace,
+		arg.Horizon,
 		arg.Since,
 		arg.Exempt,
 	)
@@ -199,6 +209,18 @@ func (q *Queries) BreakerCounts(ctx context.Context, arg BreakerCountsParams) ([
 	return items, nil
 }
 
+const inspectionHorizon = `-- name: InspectionHorizon :one
+select pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+`
+
+// What this snapshot does not see was written by transactions from here on.
+func (q *Queries) InspectionHorizon(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, inspectionHorizon)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const saveViolations = `-- name: SaveViolations :many
 insert into violations (touch_id, rule, at, found_at, detail)
 select b.touch_id, b.rule, b.at, b.found_at, b.detail from jsonb_populate_recordset(null::violations, $1::jsonb) b
@@ -235,13 +257,18 @@ func (q *Queries) SaveViolations(ctx context.Context, batch json.RawMessage) ([]
 const sentWhen = `-- name: SentWhen :many
 select t.channel, c.country, c.region, c.time_zone, date_trunc('minute', t.sent_at)::timestamptz as minute,
     min(t.id::text)::uuid as touch_id, count(*)::int as touches
-from (select distinct h.touch_id from touch_history h where h.at >= $1::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id join customers c on c.id = t.customer_id
-where t.sent_at >= $1::timestamptz and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
-and c.erased_at is null and t.channel = any($2::text[])
+from (
+    select distinct h.touch_id from touch_history h
+    where ($1::bigint = 0 and h.at >= $2::timestamptz or $1::bigint > 0 and h.tx >= $1::bigint)
+    and h.state in ('accepted', 'unconfirmed', 'delivered', 'bounced', 'complained')
+) x join touches t on t.id = x.touch_id join customers c on c.id = t.customer_id
+where t.sent_at >= $2::timestamptz and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
+and c.erased_at is null and t.channel = any($3::text[])
 group by 1, 2, 3, 4, 5 order by 5
 `
 
 type SentWhenParams struct {
+	Horizon  int64     `json:"horizon"`
 	Since    time.Time `json:"since"`
 	Channels []string  `json:"channels"`
 }
@@ -259,7 +286,7 @@ type SentWhenRow struct {
 // Where and when marketing went out, in minutes: what quiet hours are judged on.
 // Customers who were erased meanwhile have no place any more.
 func (q *Queries) SentWhen(ctx context.Context, arg SentWhenParams) ([]SentWhenRow, error) {
-	rows, err := q.db.Query(ctx, sentWhen, arg.Since, arg.Channels)
+	rows, err := q.db.Query(ctx, sentWhen, arg.Horizon, arg.Since, arg.Channels)
 	if err != nil {
 		return nil, err
 	}

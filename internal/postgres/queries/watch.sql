@@ -32,11 +32,17 @@ group by w.since order by w.since;
 -- themselves, a thousand per rule at most. What went out is read once.
 with given as (
     select @origin::timestamptz as origin, @base::timestamptz as base, @factor::float8 as factor, @grace::interval as grace
+), answered as (
+    -- What was settled by transactions that the inspection before did not see, each
+    -- touch once; a report that was faster than the provider's answer settles too.
+    select distinct h.touch_id from touch_history h
+    where (@horizon::bigint = 0 and h.at >= @since::timestamptz or @horizon::bigint > 0 and h.tx >= @horizon::bigint)
+    and (h.state in ('accepted', 'unconfirmed') or h.state in ('delivered', 'bounced', 'complained') and not exists (
+        select from touch_history e where e.touch_id = h.touch_id and e.state in ('accepted', 'unconfirmed')))
 ), went as materialized (
     select t.id, t.customer_id, t.run_id, t.channel, t.creative_id, t.caps, t.attempts, t.sent_at,
         touch_holds_slot(t.state) as held, t.class not in ('transactional', 'reply') as marketing
-    from (select distinct h.touch_id from touch_history h where h.at >= @since::timestamptz and h.state = 'sending') x
-    join touches t on t.id = x.touch_id
+    from answered x join touches t on t.id = x.touch_id
     where t.sent_at >= @since::timestamptz
 ), without_consent as (
     -- Marketing on a channel that needs consent which nobody gave, or which had been
@@ -62,11 +68,13 @@ with given as (
     select t.id, t.sent_at, r.arm from went t join journey_runs r on r.id = t.run_id
     where t.marketing and t.held and r.arm <> 'treated' order by t.id limit 1000
 ), over_cap as (
-    -- Counts every cap again that a touch had to stay below when it was reserved.
-    -- Whose reservation came first is decided by the order of the histories.
+    -- Counts every cap again that a touch had to stay below when it was reserved, of
+    -- customers with other touches. Whose reservation came first is decided by the
+    -- order of the histories.
     select t.id, t.sent_at, min(w.cap) as cap, min(w."limit") as allowed
     from went t cross join lateral jsonb_to_recordset(t.caps) as w(cap text, channel text, tag text, since timestamptz, "limit" int)
-    where t.held and w."limit" <= (
+    where t.held and exists (select from touches o where o.customer_id = t.customer_id and o.reserved_at is not null and o.id <> t.id)
+    and w."limit" <= (
         select count(*) from touches o
         where o.customer_id = t.customer_id and o.reserved_at > w.since and o.id <> t.id and o.class = 'marketing' and touch_holds_slot(o.state)
         and (coalesce(w.channel, '') = '' or o.channel = w.channel) and (coalesce(w.tag, '') = '' or w.tag = any(o.tags))
@@ -100,10 +108,18 @@ select b.rule::text as rule, b.id::uuid as id, b.sent_at::timestamptz as at, b.d
 -- Customers who were erased meanwhile have no place any more.
 select t.channel, c.country, c.region, c.time_zone, date_trunc('minute', t.sent_at)::timestamptz as minute,
     min(t.id::text)::uuid as touch_id, count(*)::int as touches
-from (select distinct h.touch_id from touch_history h where h.at >= @since::timestamptz and h.state = 'sending') x join touches t on t.id = x.touch_id join customers c on c.id = t.customer_id
+from (
+    select distinct h.touch_id from touch_history h
+    where (@horizon::bigint = 0 and h.at >= @since::timestamptz or @horizon::bigint > 0 and h.tx >= @horizon::bigint)
+    and h.state in ('accepted', 'unconfirmed', 'delivered', 'bounced', 'complained')
+) x join touches t on t.id = x.touch_id join customers c on c.id = t.customer_id
 where t.sent_at >= @since::timestamptz and t.class not in ('transactional', 'reply') and touch_holds_slot(t.state)
 and c.erased_at is null and t.channel = any(@channels::text[])
 group by 1, 2, 3, 4, 5 order by 5;
+
+-- name: InspectionHorizon :one
+-- What this snapshot does not see was written by transactions from here on.
+select pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
 
 -- name: SaveViolations :many
 insert into violations (touch_id, rule, at, found_at, detail)
