@@ -60,15 +60,15 @@ type audit struct {
 
 // replayed is a touch at some point of the replay of its customer's history.
 type replayed struct {
-	id       lifecycle.TouchID
-	run      lifecycle.RunID
-	channel  lifecycle.Channel
-	class    lifecycle.MessageClass
-	tags     []string
-	stored   lifecycle.TouchState
-	caps     []ledger.CapWindow
-	status   ledger.RunStatus
-	taken    int64 // sequence number at which it took its cap slots for the last time
+	id      lifecycle.TouchID
+	run     lifecycle.RunID
+	channel lifecycle.Channel
+	class   lifecycle.MessageClass
+	tags    []string
+	stored  lifecycle.TouchState
+	caps    []ledger.CapWindow
+	status  ledger.RunStatus
+	taken   int64 // sequence number at which it took its cap slots for the last time
 
 	state      lifecycle.TouchState // "" before the first entry
 	reservedAt time.Time

@@ -77,8 +77,8 @@ type Inspection struct {
 	// Horizon is what the inspection before returned: only touches that were
 	// settled after it are inspected. 0 means all.
 	Horizon int64
-	Now    time.Time
-	Exempt []lifecycle.Channel // channels that need no consent
+	Now     time.Time
+	Exempt  []lifecycle.Channel // channels that need no consent
 	// Grace is how long after an opt-out was stored a touch may still go out: one
 	// that was under way cannot be called back.
 	Grace time.Duration

@@ -16,8 +16,8 @@ select r.id, r.journey, r.version, r.customer_id, r.entry_key, r.campaign, r.arm
     (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = r.customer_id)::jsonb as consents,
     (select coalesce(jsonb_agg(jsonb_build_object('channel', p.channel, 'reason', p.reason, 'at', p.at) order by p.channel), '[]')
         from (select unnest(array['email', 'sms', 'whatsapp', 'push', 'web']) as channel) h
-        join suppressions p on p.channel = h.channel
-            and p.address_hash = address_hash(address_of(h.channel, c.email, c.phone, c.id)))::jsonb as suppressed,
+        cross join lateral (select o.channel, o.reason, o.at from suppressions o where o.channel = h.channel
+            and o.address_hash = address_hash(address_of(h.channel, c.email, c.phone, c.id)) offset 0) p)::jsonb as suppressed,
     (select coalesce(jsonb_agg(jsonb_build_object('id', t.id, 'channel', t.channel, 'class', t.class, 'tags', t.tags,
             'slot', t.slot, 'content_hash', t.content_hash, 'offer_id', t.offer_id, 'state', t.state,
             'reserved_at', t.reserved_at, 'sent_at', t.sent_at) order by t.reserved_at, t.id), '[]')
