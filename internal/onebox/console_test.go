@@ -176,7 +176,7 @@ func TestConsoleInABrowser(t *testing.T) {
 	b.do(chromedp.SendKeys(chromedp.CSS("#q"), "1\r"))
 	b.sees("entered")
 	b.sees("Times are business time on the customer's clock")
-	b.sees("email " + name + "/note reserved, sending, accepted")
+	b.sees("email " + name + "/note sending, accepted")
 	b.shot("customer")
 
 	b.goTo("/journeys/" + name)
