@@ -10,27 +10,33 @@ import (
 	"time"
 )
 
-const consentsOf = `-- name: ConsentsOf :many
-select customer_id, channel, state, at, source, wording, ip from consents where customer_id = $1 order by at, channel
+const consentRecordsOf = `-- name: ConsentRecordsOf :many
+select id, customer_id, subject, state, basis, at, recorded_at, source, wording, form, ip, user_agent, confirmed_at from consent_records where customer_id = $1 order by at, id
 `
 
-func (q *Queries) ConsentsOf(ctx context.Context, customerID string) ([]Consent, error) {
-	rows, err := q.db.Query(ctx, consentsOf, customerID)
+func (q *Queries) ConsentRecordsOf(ctx context.Context, customerID string) ([]ConsentRecord, error) {
+	rows, err := q.db.Query(ctx, consentRecordsOf, customerID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Consent
+	var items []ConsentRecord
 	for rows.Next() {
-		var i Consent
+		var i ConsentRecord
 		if err := rows.Scan(
+			&i.ID,
 			&i.CustomerID,
-			&i.Channel,
+			&i.Subject,
 			&i.State,
+			&i.Basis,
 			&i.At,
+			&i.RecordedAt,
 			&i.Source,
 			&i.Wording,
+			&i.Form,
 			&i.Ip,
+			&i.UserAgent,
+			&i.ConfirmedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -18,8 +18,8 @@ select * from provider_events where touch_id = any(@touches::uuid[]) order by at
 select r.* from reviews r where r.id in (
     select w.review_id from review_waiters w where w.run_id = any(@runs::uuid[])) order by r.opened_at, r.id;
 
--- name: ConsentsOf :many
-select * from consents where customer_id = @customer_id order by at, channel;
+-- name: ConsentRecordsOf :many
+select * from consent_records where customer_id = @customer_id order by at, id;
 
 -- name: SuppressionsOf :many
 select p.channel, p.reason, p.source, p.at
