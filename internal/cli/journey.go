@@ -51,7 +51,7 @@ func parseJourney(file string, source []byte, b *brand.Brand) (*journey.Definiti
 	for _, o := range b.Offers {
 		offers = append(offers, o.ID)
 	}
-	return journey.Parse(file, source, journey.ParseOptions{Offers: offers})
+	return journey.Parse(file, source, journey.ParseOptions{Offers: offers, Topics: b.TopicIDs()})
 }
 
 // loadJourney is both.

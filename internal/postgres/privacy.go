@@ -64,13 +64,13 @@ func (s *Store) AcceptErasure(ctx context.Context, r ledger.PrivacyRequest) (acc
 	return accepted, err
 }
 
-// FinishErasure stores the receipt of an erasure with its record in the decision
+// FinishPrivacy stores the receipt of a request with its record in the decision
 // log. What was finished before stays as it is; then the receipt is added to.
-func (s *Store) FinishErasure(ctx context.Context, r ledger.PrivacyRequest) error {
+func (s *Store) FinishPrivacy(ctx context.Context, r ledger.PrivacyRequest) error {
 	if err := s.ensure(ctx, decisionsTable, r.DoneAt); err != nil {
 		return err
 	}
-	return s.transaction(ctx, "finish an erasure", func(q *dbsqlc.Queries, _ pgx.Tx) error {
+	return s.transaction(ctx, "finish a privacy request", func(q *dbsqlc.Queries, _ pgx.Tx) error {
 		fresh, err := q.FinishPrivacyRequest(ctx, dbsqlc.FinishPrivacyRequestParams{ID: r.ID, DoneAt: instant(r.DoneAt), Receipt: r.Receipt})
 		if err != nil {
 			return err
@@ -82,7 +82,8 @@ func (s *Store) FinishErasure(ctx context.Context, r ledger.PrivacyRequest) erro
 		if err != nil {
 			return err
 		}
-		return appendRecords(ctx, q, []ledger.Record{{At: r.DoneAt, Kind: "customer.erased", Actor: row.By,
+		kind := map[ledger.PrivacyKind]string{ledger.PrivacyErase: "customer.erased", ledger.PrivacyExport: "customer.exported"}
+		return appendRecords(ctx, q, []ledger.Record{{At: r.DoneAt, Kind: kind[ledger.PrivacyKind(row.Kind)], Actor: row.By,
 			CustomerID: lifecycle.CustomerID(row.CustomerID), Subject: row.CustomerID, Body: r.Receipt}})
 	})
 }
@@ -109,10 +110,10 @@ func (s *Store) OpenErasures(ctx context.Context, before time.Time, limit int) (
 	return privacyList(rows), translate(err, "list open erasures")
 }
 
-// ActiveRunCount counts a customer's runs that have not ended.
-func (s *Store) ActiveRunCount(ctx context.Context, customer lifecycle.CustomerID) (int, error) {
-	n, err := s.q.ActiveRunCount(ctx, string(customer))
-	return int(n), translate(err, "count active runs")
+// CountRunning counts a customer's runs whose workflow has not ended.
+func (s *Store) CountRunning(ctx context.Context, customer lifecycle.CustomerID) (int, error) {
+	n, err := s.q.CountRunning(ctx, string(customer))
+	return int(n), translate(err, "count running journeys")
 }
 
 func privacyList(rows []dbsqlc.PrivacyRequest) []ledger.PrivacyRequest {
@@ -126,4 +127,14 @@ func privacyList(rows []dbsqlc.PrivacyRequest) []ledger.PrivacyRequest {
 func privacyOf(row dbsqlc.PrivacyRequest) ledger.PrivacyRequest {
 	return ledger.PrivacyRequest{ID: row.ID, Kind: ledger.PrivacyKind(row.Kind), CustomerID: lifecycle.CustomerID(row.CustomerID), Reason: row.Reason,
 		By: row.By, RequestedAt: row.RequestedAt.UTC(), RecordedAt: row.RecordedAt.UTC(), DoneAt: moment(row.DoneAt), Receipt: row.Receipt}
+}
+
+// Erased returns the erasure of the customer who had this external id, NotFound when
+// nobody had it or nobody asked.
+func (s *Store) Erased(ctx context.Context, externalID string) (ledger.PrivacyRequest, error) {
+	row, err := s.q.ErasedByExternalID(ctx, externalID)
+	if err != nil {
+		return ledger.PrivacyRequest{}, translate(err, "look for an erasure")
+	}
+	return privacyOf(row), nil
 }

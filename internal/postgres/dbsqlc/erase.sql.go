@@ -40,17 +40,6 @@ func (q *Queries) AcceptErasure(ctx context.Context, arg AcceptErasureParams) (A
 	return i, err
 }
 
-const activeRunCount = `-- name: ActiveRunCount :one
-select count(*)::int from journey_runs where customer_id = $1 and status <> 'ended'
-`
-
-func (q *Queries) ActiveRunCount(ctx context.Context, id string) (int32, error) {
-	row := q.db.QueryRow(ctx, activeRunCount, id)
-	var column_1 int32
-	err := row.Scan(&column_1)
-	return column_1, err
-}
-
 const closeOpenTouches = `-- name: CloseOpenTouches :exec
 with standing as (
     select t.id from touches t
@@ -73,6 +62,17 @@ type CloseOpenTouchesParams struct {
 func (q *Queries) CloseOpenTouches(ctx context.Context, arg CloseOpenTouchesParams) error {
 	_, err := q.db.Exec(ctx, closeOpenTouches, arg.At, arg.Reason, arg.ID)
 	return err
+}
+
+const countRunning = `-- name: CountRunning :one
+select count(*)::int from journey_runs where customer_id = $1 and status = 'running'
+`
+
+func (q *Queries) CountRunning(ctx context.Context, id string) (int32, error) {
+	row := q.db.QueryRow(ctx, countRunning, id)
+	var column_1 int32
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const eraseConsentProof = `-- name: EraseConsentProof :exec

@@ -65,6 +65,28 @@ func (q *Queries) AmendReceipt(ctx context.Context, arg AmendReceiptParams) erro
 	return err
 }
 
+const erasedByExternalID = `-- name: ErasedByExternalID :one
+select r.id, r.kind, r.customer_id, r.reason, r.by, r.requested_at, r.recorded_at, r.done_at, r.receipt from customers c join privacy_requests r on r.customer_id = c.id and r.kind = 'erase'
+where c.external_id = $1 and c.erased_at is not null
+`
+
+func (q *Queries) ErasedByExternalID(ctx context.Context, externalID string) (PrivacyRequest, error) {
+	row := q.db.QueryRow(ctx, erasedByExternalID, externalID)
+	var i PrivacyRequest
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.CustomerID,
+		&i.Reason,
+		&i.By,
+		&i.RequestedAt,
+		&i.RecordedAt,
+		&i.DoneAt,
+		&i.Receipt,
+	)
+	return i, err
+}
+
 const finishPrivacyRequest = `-- name: FinishPrivacyRequest :execrows
 update privacy_requests set done_at = $1::timestamptz, receipt = $2 where id = $3 and done_at is null
 `

@@ -69,5 +69,5 @@ where c.id = @id and address_of(h.channel, c.email, c.phone, c.id) is not null
 on conflict (channel, address_hash) do update set reason = excluded.reason, source = excluded.source
 where suppressions.reason <> 'erased';
 
--- name: ActiveRunCount :one
-select count(*)::int from journey_runs where customer_id = @id and status <> 'ended';
+-- name: CountRunning :one
+select count(*)::int from journey_runs where customer_id = @id and status = 'running';

@@ -29,3 +29,7 @@ select forget_in(@tables::text[], @customer_id::uuid)::bigint as rows;
 update customers c set external_id = 'erased:' || c.id
 from (select unnest(@external_ids::text[]) as external_id, unnest(@ats::timestamptz[]) as at) g
 where c.external_id = g.external_id and c.erased_at < g.at;
+
+-- name: ErasedByExternalID :one
+select r.* from customers c join privacy_requests r on r.customer_id = c.id and r.kind = 'erase'
+where c.external_id = @external_id and c.erased_at is not null;
