@@ -62,7 +62,7 @@ var defaultTexts = map[string]string{
 	"monthly":       "At most one message a month",
 	"save":          "Save my choices",
 	"stop":          "Stop everything",
-	"stop_about":    "You receive no more marketing from {brand} at all. Messages about your orders and your account are not affected.",
+	"stop_about":    "After this you receive no more marketing from {brand} at all. Messages about your orders and your account are not affected.",
 	"saved":         "Your choices are saved.",
 	"unchanged":     "Nothing was changed.",
 	"stopped":       "You will receive no more marketing from {brand}.",

@@ -111,9 +111,9 @@ func (a *app) consentRecord() *cobra.Command {
 		Use:     "record CUSTOMER",
 		Aliases: []string{"set"},
 		Short:   "Record that a customer agreed, or does not any more",
-		Long: "Records a customer's consent to one channel, given elsewhere, for example on the telephone; or with\n" +
-			"--withdraw its withdrawal. The wording they agreed to makes an opt-in one in writing, which marketing\n" +
-			"texts to the US need. A yes lifts what an earlier unsubscribe suppressed.",
+		Long: "Records a customer's consent to one channel, given elsewhere, for example on the telephone; or\n" +
+			"with --withdraw its withdrawal. The wording they agreed to makes an opt-in one in writing, which\n" +
+			"marketing texts to the US need. A yes lifts what an earlier unsubscribe suppressed.",
 		Example: "  touchstone consent record C000123 --channel email --source telephone --by jane\n" +
 			"  touchstone consent record C000123 --channel sms --wording 'Send me texts from ...' --form v3\n" +
 			"  touchstone consent record C000123 --channel email --withdraw",

@@ -15,8 +15,8 @@ import (
 
 func (a *app) customers() *cobra.Command {
 	return noun("customer", "Export or erase what is held about a customer",
-		"What customers may ask for by law: a copy of everything that is held about them, and to be forgotten.\n"+
-			"The shop's own systems ask at POST /v1/privacy/export and /v1/privacy/erase.",
+		"What customers may ask for by law: a copy of everything that is held about them, and to be\n"+
+			"forgotten. The shop's own systems ask at POST /v1/privacy/export and /v1/privacy/erase.",
 		a.customerExport(), a.customerErase(), a.customerRequests())
 }
 
@@ -25,9 +25,9 @@ func (a *app) customerExport() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "export CUSTOMER",
 		Short: "Write everything that is held about a customer as JSON",
-		Long: "Writes one JSON document: profile, consents with proof and history, wishes, suppressions, events,\n" +
-			"orders, journeys, touches and what became of them, decisions, and every other row with the customer's\n" +
-			"id. The request is recorded. Other people's names are left out.",
+		Long: "Writes one JSON document: profile, consents with proof and history, wishes, suppressions,\n" +
+			"events, orders, journeys, touches and what became of them, decisions, and every other row with\n" +
+			"the customer's id. The request is recorded. Other people's names are left out.",
 		Example: "  touchstone customer export C000123 --out C000123.json --by jane",
 		Args:    takes("CUSTOMER"),
 	}
@@ -67,10 +67,10 @@ func (a *app) customerErase() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "erase CUSTOMER",
 		Short: "Forget a customer, for good",
-		Long: "From the moment it is accepted nothing is sent to the customer any more. Then running journeys end,\n" +
-			"providers are told, and everything personal is emptied. What stays is pseudonymous: amounts, the ledger,\n" +
-			"the decision log, and the addresses as hashes, so that nobody imports them back. It cannot be undone.\n" +
-			"Asking again shows the receipt.",
+		Long: "From the moment it is accepted nothing is sent to the customer any more. Then running journeys\n" +
+			"end, providers are told, and everything personal is emptied. What stays is pseudonymous: amounts,\n" +
+			"the ledger, the decision log, and the addresses as hashes, so that nobody imports them back. It\n" +
+			"cannot be undone. Asking again shows the receipt.",
 		Example: "  touchstone customer erase C000123 --yes --by jane --reason 'asked by letter'",
 		Args:    takes("CUSTOMER"),
 	}

@@ -15,8 +15,8 @@ import (
 
 func (a *app) guardrails() *cobra.Command {
 	return noun("guardrails", "Read the guardrails and the catalogue of laws",
-		"Every touch is judged by the guardrails. Behind some of them stand laws: the catalogue says what each\n"+
-			"asks for, where, since when, with its cite and version. Engineering help, not legal advice.",
+		"Every touch is judged by the guardrails. Behind some of them stand laws: the catalogue says what\n"+
+			"each asks for, where, since when, with its cite and version. Engineering help, not legal advice.",
 		a.guardrailsList(), a.guardrailsExplain())
 }
 

@@ -22,7 +22,7 @@ import (
 func (a *app) journeys() *cobra.Command {
 	return noun("journey", "Check, apply and watch journeys",
 		"A journey is a YAML file: who enters, what happens step by step, and when it ends. Where a FILE\n"+
-			"is asked for, the name of a shipped journey ("+list(shippedNames())+") will do.",
+			"is asked for, the name of a shipped journey will do:\n"+list(shippedNames())+".",
 		a.journeyValidate(), a.journeyPlan(), a.journeyDiff(), a.journeySimulate(), a.journeyApply(), a.journeyMigrate(),
 		a.journeyList(), a.journeyShow(), a.journeySchema(),
 		a.stopOrGo(ledger.ScopeJourney, ledger.ControlPaused), a.stopOrGo(ledger.ScopeJourney, ledger.ControlRunning))
