@@ -118,24 +118,24 @@ func (q *Queries) ConsentsNow(ctx context.Context, customerID string) ([]Consent
 }
 
 const liftUnsubscribe = `-- name: LiftUnsubscribe :execrows
-delete from suppressions p using customers c
-where c.id = $1 and p.channel = $2::text
-    and p.address_hash = address_hash(address_of(p.channel, c.email, c.phone, c.id))
+delete from suppressions p
+where p.channel = $1::text
+    and p.address_hash = (select address_hash(address_of($1::text, c.email, c.phone, c.id)) from customers c where c.id = $2::uuid)
     and p.reason in ('unsubscribed', 'erased') and p.at <= $3::timestamptz
     and not exists (select from touches t join provider_events e on e.touch_id = t.id
-        where t.customer_id = c.id and t.channel = p.channel and e.suppress and e.kind <> 'unsubscribed')
+        where t.customer_id = $2::uuid and t.channel = $1::text and e.suppress and e.kind <> 'unsubscribed')
 `
 
 type LiftUnsubscribeParams struct {
-	CustomerID string    `json:"customer_id"`
 	Channel    string    `json:"channel"`
+	CustomerID string    `json:"customer_id"`
 	At         time.Time `json:"at"`
 }
 
 // A new yes lifts what an unsubscribe suppressed, and an erasure before it. A bounce
 // or complaint about messages to this customer stays, whatever came first.
 func (q *Queries) LiftUnsubscribe(ctx context.Context, arg LiftUnsubscribeParams) (int64, error) {
-	result, err := q.db.Exec(ctx, liftUnsubscribe, arg.CustomerID, arg.Channel, arg.At)
+	result, err := q.db.Exec(ctx, liftUnsubscribe, arg.Channel, arg.CustomerID, arg.At)
 	if err != nil {
 		return 0, err
 	}

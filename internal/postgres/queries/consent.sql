@@ -27,9 +27,9 @@ on conflict do nothing;
 -- name: LiftUnsubscribe :execrows
 -- A new yes lifts what an unsubscribe suppressed, and an erasure before it. A bounce
 -- or complaint about messages to this customer stays, whatever came first.
-delete from suppressions p using customers c
-where c.id = @customer_id and p.channel = @channel::text
-    and p.address_hash = address_hash(address_of(p.channel, c.email, c.phone, c.id))
+delete from suppressions p
+where p.channel = @channel::text
+    and p.address_hash = (select address_hash(address_of(@channel::text, c.email, c.phone, c.id)) from customers c where c.id = @customer_id::uuid)
     and p.reason in ('unsubscribed', 'erased') and p.at <= @at::timestamptz
     and not exists (select from touches t join provider_events e on e.touch_id = t.id
-        where t.customer_id = c.id and t.channel = p.channel and e.suppress and e.kind <> 'unsubscribed');
+        where t.customer_id = @customer_id::uuid and t.channel = @channel::text and e.suppress and e.kind <> 'unsubscribed');

@@ -25,6 +25,6 @@ select * from consent_records where customer_id = @customer_id order by at, id;
 select p.channel, p.reason, p.source, p.at
 from customers c
 cross join (select unnest(array['email', 'sms', 'whatsapp', 'push', 'web']) as channel) h
-join suppressions p on p.channel = h.channel
-    and p.address_hash = address_hash(address_of(h.channel, c.email, c.phone, c.id))
+cross join lateral (select o.channel, o.reason, o.source, o.at from suppressions o where o.channel = h.channel
+    and o.address_hash = address_hash(address_of(h.channel, c.email, c.phone, c.id)) offset 0) p
 where c.id = @customer_id order by p.at, p.channel;
