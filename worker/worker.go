@@ -167,6 +167,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := w.runAgentTest(ctx); err != nil {
 		return err
 	}
+	if err := w.warnUnconfirmable(ctx); err != nil {
+		return err
+	}
 	sdk.SetStickyWorkflowCacheSize(stickyWorkflows)
 	for _, each := range w.workers {
 		if err := each.Start(); err != nil {
