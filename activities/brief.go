@@ -9,6 +9,7 @@ import (
 	"touchstone/internal/copywriter"
 	"touchstone/internal/journey"
 	"touchstone/internal/lifecycle"
+	"touchstone/internal/link"
 )
 
 // detailLimit keeps the details below what proxies accept: the Temporal UI
@@ -76,7 +77,8 @@ func (r *Reviews) sample(c lifecycle.Creative, at time.Time) copywriter.Fields {
 	fields[copywriter.FieldShopURL] = r.Brand.Links.Shop
 	fields[copywriter.FieldCartURL] = r.Brand.Links.Shop
 	fields[copywriter.FieldUnsubscribeURL] = r.Links.Unsubscribe(nobody, c.Channel)
-	delete(fields, copywriter.FieldPreferencesURL)
+	fields[copywriter.FieldPreferencesURL] = link.PreferencesOf(r.Links.Unsubscribe(nobody, c.Channel))
+	fields[copywriter.FieldConfirmURL] = r.Links.Confirm(nobody, c.Channel, "")
 	if offer, ok := r.Brand.Offer(c.OfferID); ok {
 		fields[copywriter.FieldOfferLabel], fields[copywriter.FieldOfferCode] = offer.Label, offer.Code
 		fields[copywriter.FieldOfferExpiresOn] = at.Add(offer.ValidFor).In(r.zone())
@@ -137,7 +139,7 @@ func (r *Reviews) preview(c lifecycle.Creative, at time.Time) lifecycle.Message 
 	return lifecycle.Message{
 		Channel: c.Channel, Class: lifecycle.Marketing, From: r.Brand.Sender.Email, FromName: r.Brand.Sender.Name,
 		Subject: parts.Subject, Preheader: parts.Preheader, HTML: parts.HTML, Text: parts.Text,
-		UnsubscribeURL: r.Links.Unsubscribe(nobody, c.Channel),
+		UnsubscribeURL: r.Links.Unsubscribe(nobody, c.Channel), ConfirmURL: r.Links.Confirm(nobody, c.Channel, ""),
 	}
 }
 

@@ -284,6 +284,10 @@ func (links) Unsubscribe(customer lifecycle.CustomerID, c lifecycle.Channel) str
 	return "https://shop.example/u/" + base64.RawURLEncoding.EncodeToString([]byte(string(customer)+" "+string(c)))
 }
 
+func (links) Confirm(customer lifecycle.CustomerID, c lifecycle.Channel, address string) string {
+	return fmt.Sprintf("https://shop.example/c/%s-%s", c, base64.RawURLEncoding.EncodeToString([]byte(string(customer)+address)))
+}
+
 // season is a scale on which a day takes two seconds.
 var season = clock.Scale{Base: noon, Origin: noon, Factor: 43200}
 

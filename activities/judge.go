@@ -8,6 +8,7 @@ import (
 	"touchstone/internal/copywriter"
 	"touchstone/internal/journey"
 	"touchstone/internal/lifecycle"
+	"touchstone/internal/link"
 )
 
 // judge renders a touch for its customer and lets the guardrails judge it.
@@ -62,7 +63,8 @@ func (p *passage) amounts() []lifecycle.Money {
 func (p *passage) message(touch lifecycle.Touch, creative lifecycle.Creative) (lifecycle.Message, error) {
 	customer := p.sit.Profile.Customer
 	unsubscribe := p.Links.Unsubscribe(customer.ID, touch.Channel)
-	parts, err := p.Renderer.Render(creative, p.fields(touch, unsubscribe))
+	confirm := p.confirm(touch)
+	parts, err := p.Renderer.Render(creative, p.fields(touch, unsubscribe, confirm))
 	if err != nil {
 		return lifecycle.Message{}, err
 	}
@@ -71,14 +73,25 @@ func (p *passage) message(touch lifecycle.Touch, creative lifecycle.Creative) (l
 		To: address(customer, touch.Channel), ToName: customer.FirstName,
 		From: p.Brand.Sender.Email, FromName: p.Brand.Sender.Name, ReplyTo: p.Brand.Sender.ReplyTo,
 		Subject: parts.Subject, Preheader: parts.Preheader, HTML: parts.HTML, Text: parts.Text,
-		UnsubscribeURL: unsubscribe, Categories: []string{touch.Journey},
+		UnsubscribeURL: unsubscribe, PreferencesURL: link.PreferencesOf(unsubscribe), ConfirmURL: confirm, Categories: []string{touch.Journey},
 	}, nil
 }
 
+// confirm is the link by which the customer confirms the consent that started the
+// run; empty when nothing waits for it. Marketing never has one.
+func (p *passage) confirm(touch lifecycle.Touch) string {
+	asked, _ := p.sit.Run.Entry["channel"].(string)
+	channel := lifecycle.Channel(asked)
+	if touch.Class != lifecycle.Transactional || p.sit.Profile.Consents[channel].State != lifecycle.ConsentPending {
+		return ""
+	}
+	return p.Links.Confirm(touch.CustomerID, channel, address(p.sit.Profile.Customer, channel))
+}
+
 // fields are the merge fields of a touch.
-func (p *passage) fields(touch lifecycle.Touch, unsubscribe string) copywriter.Fields {
+func (p *passage) fields(touch lifecycle.Touch, unsubscribe, confirm string) copywriter.Fields {
 	occasion := copywriter.Occasion{
-		UnsubscribeURL: unsubscribe, CartValue: p.cartValue(), CartFirstItem: cartItem(p.sit.Run.Entry), CartURL: p.Brand.Links.Shop,
+		UnsubscribeURL: unsubscribe, PreferencesURL: link.PreferencesOf(unsubscribe), ConfirmURL: confirm, CartValue: p.cartValue(), CartFirstItem: cartItem(p.sit.Run.Entry), CartURL: p.Brand.Links.Shop,
 	}
 	if offer, ok := p.Brand.Offer(touch.OfferID); ok {
 		occasion.Offer, occasion.OfferUntil = &offer, p.now.Add(offer.ValidFor)

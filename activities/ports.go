@@ -104,4 +104,6 @@ type Starter interface {
 // Links makes the signed links that go into messages.
 type Links interface {
 	Unsubscribe(customer lifecycle.CustomerID, channel lifecycle.Channel) string
+	// Confirm confirms a pending consent, as long as the address stays what it is.
+	Confirm(customer lifecycle.CustomerID, channel lifecycle.Channel, address string) string
 }

@@ -40,6 +40,7 @@ type store struct {
 	rolled      measure.Rollup
 	read        []measure.KPIQuery
 	erased      []lifecycle.CustomerID
+	receipts    []ledger.PrivacyRequest
 	failing     map[string]error // by method, once
 	dies        string           // the method at which the worker dies: from then on nothing answers
 	dead        bool
@@ -358,13 +359,37 @@ func (s *store) ActiveRunIDs(_ context.Context, customer lifecycle.CustomerID) (
 	return active, err
 }
 
-func (s *store) EraseCustomer(_ context.Context, customer lifecycle.CustomerID, at time.Time) error {
+func (s *store) EraseCustomer(_ context.Context, customer lifecycle.CustomerID, at time.Time) (ledger.Erased, error) {
 	unlock, err := s.enter("EraseCustomer")
 	defer unlock()
 	p := s.profiles[customer]
 	p.Customer = lifecycle.Customer{ID: customer, ErasedAt: at}
 	s.profiles[customer] = p
 	s.erased = append(s.erased, customer)
+	return ledger.Erased{Runs: 1, Events: 2}, err
+}
+
+func (s *store) CountRunning(_ context.Context, customer lifecycle.CustomerID) (n int, err error) {
+	unlock, err := s.enter("CountRunning")
+	defer unlock()
+	for _, r := range s.runs {
+		if r.CustomerID == customer && r.Status == ledger.RunRunning {
+			n++
+		}
+	}
+	return n, err
+}
+
+func (s *store) Profile(_ context.Context, customer lifecycle.CustomerID) (lifecycle.Profile, error) {
+	unlock, err := s.enter("Profile")
+	defer unlock()
+	return s.profiles[customer], err
+}
+
+func (s *store) FinishPrivacy(_ context.Context, r ledger.PrivacyRequest) error {
+	unlock, err := s.enter("FinishPrivacy")
+	defer unlock()
+	s.receipts = append(s.receipts, r)
 	return err
 }
 

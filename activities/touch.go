@@ -69,17 +69,10 @@ func (p *passage) planTouch(step journey.Step) (blocked bool, err error) {
 	if len(creatives) == 0 {
 		return p.awaitCopy(step, touch)
 	}
-	agent, err := p.Agent(p.def.Agent)
+	decision, err := p.decide(step, touch, channels, creatives)
 	if err != nil {
 		return false, err
 	}
-	offers, none := p.offers(*step.Touch)
-	decision := agent.Decide(agents.Situation{
-		Now: p.now, Profile: p.sit.Profile, Stage: p.sit.Profile.Stage(p.now, p.Brand.Stages),
-		Journey: p.def.Name, Step: step.ID, Position: p.progress.Position, Channels: channels,
-		Offers: offers, OfferNone: none, Creatives: creatives, Recent: p.sit.Recent,
-		Evidence: p.evidence, Brand: p.Brand, CartValue: p.cartValue(),
-	})
 	chosen := decision.Chosen.Candidate
 	touch.Agent = decision.Agent
 	if chosen.Nothing() {
@@ -100,6 +93,34 @@ func (p *passage) planTouch(step journey.Step) (blocked bool, err error) {
 		p.allowed = &message
 	}
 	return p.settle(step, touch, decision, verdict)
+}
+
+// decide lets the agent weigh the candidates. A message that the customer waits
+// for, a receipt or a confirmation, is not weighed: it is sent.
+func (p *passage) decide(step journey.Step, touch lifecycle.Touch, channels []lifecycle.Channel, creatives []lifecycle.Creative) (lifecycle.Decision, error) {
+	if touch.Class == lifecycle.Transactional {
+		for _, channel := range channels {
+			for _, c := range creatives {
+				if c.Channel == channel && c.OfferID == "" {
+					return lifecycle.Decision{
+						Agent: p.def.Agent, Chosen: lifecycle.Valuation{Candidate: lifecycle.Candidate{Channel: channel, Slot: c.Slot, CreativeID: c.ID}},
+						Reasons: []string{"a transactional message is sent, not weighed"},
+					}, nil
+				}
+			}
+		}
+	}
+	agent, err := p.Agent(p.def.Agent)
+	if err != nil {
+		return lifecycle.Decision{}, err
+	}
+	offers, none := p.offers(*step.Touch)
+	return agent.Decide(agents.Situation{
+		Now: p.now, Profile: p.sit.Profile, Stage: p.sit.Profile.Stage(p.now, p.Brand.Stages),
+		Journey: p.def.Name, Step: step.ID, Position: p.progress.Position, Channels: channels,
+		Offers: offers, OfferNone: none, Creatives: creatives, Recent: p.sit.Recent,
+		Evidence: p.evidence, Brand: p.Brand, CartValue: p.cartValue(),
+	}), nil
 }
 
 // settle turns a verdict on a touch that is about to be planned into its state.

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"touchstone/internal/clock"
-	"touchstone/internal/lifecycle"
 	"touchstone/internal/measure"
 )
 
@@ -71,43 +70,4 @@ func (u *Upkeep) Round(ctx context.Context, in UpkeepInput) (UpkeepResult, error
 		}
 	}
 	return UpkeepResult{Unconfirmed: len(expired), Hours: rolled.Hours}, nil
-}
-
-// Erasure forgets a customer.
-type Erasure struct {
-	Customers Eraser
-	Runs      RunStore
-	Starter   Starter
-}
-
-// Eraser forgets customers.
-type Eraser interface {
-	ActiveRunIDs(ctx context.Context, customer lifecycle.CustomerID) ([]lifecycle.RunID, error)
-	EraseCustomer(ctx context.Context, customer lifecycle.CustomerID, at time.Time) error
-}
-
-// EraseInput names the customer to forget.
-type EraseInput struct {
-	CustomerID lifecycle.CustomerID `json:"customer"`
-	Now        time.Time            `json:"now"`
-}
-
-// Erased says what an erasure did.
-type Erased struct {
-	Runs int `json:"runs"` // journeys that were ended by it
-}
-
-// Erase empties the customer's personal columns, keeps the suppression as a
-// hash and the decision log as it is, and wakes running journeys, which end
-// when they see it.
-func (e *Erasure) Erase(ctx context.Context, in EraseInput) (Erased, error) {
-	defer alive(ctx)()
-	runs, err := e.Customers.ActiveRunIDs(ctx, in.CustomerID)
-	if err != nil {
-		return Erased{}, fail(err)
-	}
-	if err := e.Customers.EraseCustomer(ctx, in.CustomerID, in.Now); err != nil {
-		return Erased{}, fail(err)
-	}
-	return Erased{Runs: len(runs)}, fail(wake(ctx, e.Runs, e.Starter, runs, in.Now, SignalExit, "customer erased"))
 }

@@ -35,14 +35,18 @@ func (p *Policy) Windows(t Touch) []CapWindow {
 	return windows
 }
 
-// capsFor lists the caps with a limit that count the touch: the policy's, and
-// those of the law where it counts texts.
+// capsFor lists the caps with a limit that count the touch: the policy's, the
+// customer's own wish for fewer messages, and those of the law where it counts texts.
 func (p *Policy) capsFor(t Touch) []Cap {
 	var list []Cap
 	for _, c := range p.Caps {
 		if c.Limit != nil && (c.Channel == "" || c.Channel == t.Channel) && (c.Tag == "" || t.hasTag(c.Tag)) {
 			list = append(list, c)
 		}
+	}
+	if per := t.Customer.Wishes.Frequency.Per(); per > 0 {
+		one := 1
+		list = append(list, Cap{Name: "customer-wish", Limit: &one, Per: per})
 	}
 	if t.Channel == lifecycle.SMS {
 		rows, _ := jurisdictions(t.Customer.Customer)

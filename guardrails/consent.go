@@ -7,7 +7,7 @@ import (
 
 var consentRule = Rule{
 	Name:   "consent",
-	Doc:    "Blocks marketing on a channel the customer has not agreed to. Consent to one channel is not consent to another; channels the policy exempts are not asked about.",
+	Doc:    "Blocks marketing on a channel the customer has not agreed to. Consent to one channel is not consent to another, and one that waits for its confirmation (double opt-in) is none yet; channels the policy exempts are not asked about.",
 	Source: "GDPR Art. 7; Directive 2002/58 Art. 13; 47 CFR 64.1200(a)(2)",
 	Check: func(t Touch, p *Policy, _ *brand.Brand) []lifecycle.Finding {
 		if !t.marketing() || p.exempt(t.Channel) {
@@ -20,11 +20,15 @@ var consentRule = Rule{
 		if state == "" {
 			state = lifecycle.ConsentUnknown
 		}
+		if state == lifecycle.ConsentPending {
+			return one(lifecycle.Block, string(state), string(lifecycle.ConsentGranted), "the consent for marketing by "+string(t.Channel)+" is not confirmed yet")
+		}
 		return one(lifecycle.Block, string(state), string(lifecycle.ConsentGranted), "there is no consent for marketing by "+string(t.Channel))
 	},
 	Examples: []Example{
 		{Name: "granted", Want: lifecycle.Allow},
 		{Name: "withdrawn", Change: consents(lifecycle.Consent{Channel: lifecycle.Email, State: lifecycle.ConsentWithdrawn}), Want: lifecycle.Block},
+		{Name: "not confirmed yet", Change: consents(lifecycle.Consent{Channel: lifecycle.Email, State: lifecycle.ConsentPending}), Want: lifecycle.Block},
 		{Name: "never asked", Change: func(t *Touch) { t.Customer.Consents = nil }, Want: lifecycle.Block},
 		{Name: "granted for another channel only", Change: consents(lifecycle.Consent{Channel: lifecycle.SMS, State: lifecycle.ConsentGranted}), Want: lifecycle.Block},
 		{Name: "receipt without consent", Change: func(t *Touch) { t.Customer.Consents, t.Class = nil, lifecycle.Transactional }, Want: lifecycle.Allow},

@@ -31,13 +31,13 @@ func readContent(m lifecycle.Message) *content {
 		{name: "HTML", text: c.markup.visible.String()}, {name: "hidden HTML", text: c.markup.hidden.String()}, {name: "text", text: m.Text},
 	} {
 		p.text = plain(p.text)
-		p.tokens = tokenize(withoutLink(p.text, m.UnsubscribeURL))
+		p.tokens = tokenize(withoutLink(withoutLink(p.text, m.UnsubscribeURL), m.ConfirmURL))
 		c.parts = append(c.parts, p)
 	}
 	return c
 }
 
-// withoutLink blanks the message's own unsubscribe link, whose signature may by
+// withoutLink blanks one of the message's own signed links, whose signature may by
 // chance read like an amount. Any other address stays: it may make a claim.
 func withoutLink(text, link string) string {
 	if link == "" {

@@ -11,7 +11,7 @@ import (
 
 var frequencyCapRule = Rule{
 	Name:   "frequency-cap",
-	Doc:    "Limits marketing touches per customer: by channel, by tag, in total, every cap at once. Defers to the instant a slot frees; blocks where the cap says never or drop. Transactional messages are exempt and not counted. Slots kept for important touches are not given to others. The reservation in the ledger holds the same caps again, in one transaction.",
+	Doc:    "Limits marketing touches per customer: by channel, by tag, in total, and as few as the customer asked for, every cap at once. Defers to the instant a slot frees; blocks where the cap says never or drop. Transactional messages are exempt and not counted. Slots kept for important touches are not given to others. The reservation in the ledger holds the same caps again, in one transaction.",
 	Source: "practice; Fla. Stat. 501.059, Md. Com. Law 14-4502, 15 O.S. 775C.4 for texts (3 per 24 hours)",
 	Timed:  true,
 	Check: func(t Touch, p *Policy, _ *brand.Brand) []lifecycle.Finding {
@@ -51,6 +51,18 @@ var frequencyCapRule = Rule{
 		{Name: "refused touches hold no slot", Change: earlier(lifecycle.TouchRefused, time.Hour), Want: lifecycle.Allow},
 		{Name: "nobody knows whether it went out", Change: earlier(lifecycle.TouchUnconfirmed, time.Hour), Want: lifecycle.Defer},
 		{Name: "four in a week", Change: earlier(lifecycle.TouchDelivered, 30*time.Hour, 60*time.Hour, 90*time.Hour, 120*time.Hour), Want: lifecycle.Defer},
+		{Name: "customer wants one a week", Change: func(t *Touch) {
+			earlier(lifecycle.TouchDelivered, 6*24*time.Hour)(t)
+			t.Customer.Wishes.Frequency = lifecycle.AtMostWeekly
+		}, Want: lifecycle.Defer},
+		{Name: "customer wants one a week, and had it", Change: func(t *Touch) {
+			earlier(lifecycle.TouchDelivered, 7*24*time.Hour)(t)
+			t.Customer.Wishes.Frequency = lifecycle.AtMostWeekly
+		}, Want: lifecycle.Allow},
+		{Name: "customer wants one a month", Change: func(t *Touch) {
+			earlier(lifecycle.TouchDelivered, 29*24*time.Hour)(t)
+			t.Customer.Wishes.Frequency = lifecycle.AtMostMonthly
+		}, Want: lifecycle.Defer},
 		{Name: "receipt", Change: func(t *Touch) {
 			earlier(lifecycle.TouchAccepted, time.Hour)(t)
 			t.Class = lifecycle.Transactional

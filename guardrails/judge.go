@@ -22,6 +22,9 @@ func Judge(t Touch, p *Policy, b *brand.Brand) lifecycle.Verdict {
 		dated := r.Timed && t.Offer != nil // an offer's end moves with the instant
 		return r.runs(t.Stage) && !(r.Content && t.ContentJudged && !dated)
 	})
+	if by, _ := permitted(t); by != nil && !p.exempt(t.Channel) {
+		v.Law = by.law()
+	}
 	if v.Outcome != lifecycle.Defer {
 		return v
 	}
@@ -33,7 +36,7 @@ func Judge(t Touch, p *Policy, b *brand.Brand) lifecycle.Verdict {
 	until, failed := agree(t, p, b, v.Until)
 	if failed != nil {
 		v.Findings = append(v.Findings, *failed)
-		return lifecycle.Verdict{Outcome: lifecycle.Block, Findings: v.Findings}
+		return lifecycle.Verdict{Outcome: lifecycle.Block, Findings: v.Findings, Law: v.Law}
 	}
 	v.Until = until
 	return v
@@ -58,6 +61,9 @@ func judge(t Touch, p *Policy, b *brand.Brand, asked func(*Rule) bool) lifecycle
 		}
 		for _, f := range r.Check(t, inForce, b) {
 			f.Rule, f.Version = r.Name, inForce.Version
+			if f.Law == nil && f.Outcome != lifecycle.Allow {
+				f.Law = behind(f, t)
+			}
 			if f.Outcome == lifecycle.Review && t.settled(r) {
 				f.Outcome = lifecycle.Allow
 			}

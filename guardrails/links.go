@@ -11,7 +11,7 @@ import (
 
 var linksRule = Rule{
 	Name:    "links",
-	Doc:     "Blocks links that leave the brand's allowed domains, in the HTML and in the text, written out or behind words. Links must be https; public link shorteners are refused even when listed; a link whose words show one host must lead to that host. The touch's own unsubscribe address is allowed.",
+	Doc:     "Blocks links that leave the brand's allowed domains, in the HTML and in the text, written out or behind words. Links must be https; public link shorteners are refused even when listed; a link whose words show one host must lead to that host. The touch's own unsubscribe address and the host it is on are allowed.",
 	Source:  "practice: phishing protection; carriers filter public shorteners",
 	Content: true,
 	Check: func(t Touch, _ *Policy, b *brand.Brand) []lifecycle.Finding {

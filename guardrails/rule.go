@@ -46,7 +46,7 @@ func (r Rule) runs(s Stage) bool {
 // catalogue is the order in which people read findings: may we write at all,
 // may we write now, is what we write right.
 var catalogue = []Rule{
-	suppressionRule, consentRule, consentAgeRule, exitRule, pauseRule,
+	suppressionRule, consentRule, consentAgeRule, consentRegimeRule, topicRule, exitRule, pauseRule,
 	frequencyCapRule, quietHoursRule, sendWindowRule, duplicatesRule,
 	requiredElementsRule, oneClickRule, mergeFieldsRule, claimsRule, linksRule,
 	spamScoreRule, toneRule, lengthRule, reviewRequiredRule,

@@ -43,7 +43,7 @@ func good() Touch {
 			Customer: lifecycle.Customer{ID: "c1", Email: "ada@customer.example", FirstName: "Ada", Locale: "en-US", Country: "US", Region: "NY", TimeZone: "America/New_York"},
 			Consents: map[lifecycle.Channel]lifecycle.Consent{
 				lifecycle.Email: {Channel: lifecycle.Email, State: lifecycle.ConsentGranted, At: at.AddDate(0, -6, 0)},
-				lifecycle.SMS:   {Channel: lifecycle.SMS, State: lifecycle.ConsentGranted, At: at.AddDate(0, -6, 0)},
+				lifecycle.SMS:   {Channel: lifecycle.SMS, State: lifecycle.ConsentGranted, At: at.AddDate(0, -6, 0), Wording: "Send me texts."},
 			},
 		},
 		Channel: lifecycle.Email, Class: lifecycle.Marketing, Journey: "winback", Step: "first",

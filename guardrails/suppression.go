@@ -30,6 +30,10 @@ var suppressionRule = Rule{
 	Examples: []Example{
 		{Name: "no entry", Want: lifecycle.Allow},
 		{Name: "bounced before", Change: suppressed(lifecycle.Email, SuppressedBounce), Want: lifecycle.Block},
+		{Name: "receipt to somebody erased", Change: func(t *Touch) {
+			suppressed(lifecycle.Email, SuppressedErased)(t)
+			t.Class = lifecycle.Transactional
+		}, Want: lifecycle.Block},
 		{Name: "every channel", Change: suppressed("", SuppressedManual), Want: lifecycle.Block},
 		{Name: "another channel", Change: suppressed(lifecycle.SMS, SuppressedUnsubscribe), Want: lifecycle.Allow},
 		{Name: "receipt after unsubscribe", Change: func(t *Touch) {

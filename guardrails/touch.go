@@ -25,10 +25,11 @@ type SendWindow interface {
 
 // Suppression reasons the rules tell apart; any other text suppresses every class.
 const (
-	SuppressedUnsubscribe = "unsubscribe" // ends marketing, not receipts
-	SuppressedBounce      = "bounce"
-	SuppressedComplaint   = "complaint"
+	SuppressedUnsubscribe = "unsubscribed" // ends marketing, not receipts
+	SuppressedBounce      = "bounced"
+	SuppressedComplaint   = "complained"
 	SuppressedManual      = "manual"
+	SuppressedErased      = "erased"
 )
 
 // Suppression is an entry of the suppression list for this customer's address.

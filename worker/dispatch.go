@@ -76,6 +76,9 @@ func (d *Dispatcher) enter(ctx context.Context, j current, event lifecycle.Event
 		EntryKey: entryKey(def, event), EventID: event.ID, Properties: event.Properties, At: event.At,
 		Holdout: def.Holdout, Global: d.GlobalHoldout, Always: def.Reentry.Always,
 	}
+	if def.Class == lifecycle.Transactional {
+		entry.Global = 0 // the brand's holdout is about marketing
+	}
 	if def.Reentry.After > 0 {
 		entry.NotSince = event.At.Add(-def.Reentry.After)
 	}

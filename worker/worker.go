@@ -53,6 +53,7 @@ type Worker struct {
 	router     *gateway.Router
 	times      *Stopwatch
 	prober     *prober
+	erasures   *erasures
 	starter    *Starter
 	Definition *Definitions
 }
@@ -91,6 +92,7 @@ func New(o Options) (*Worker, error) {
 		Starter: starter, GlobalHoldout: c.GlobalHoldout, ReviewSLA: c.Review.SLA,
 	}
 	rollouts := &activities.Rollouts{Store: o.Store, Runs: o.Store, Readings: o.Store.KPIs, Starter: starter}
+	erasure := &activities.Erasure{Customers: o.Store, Runs: o.Store, Starter: starter, Providers: o.Providers}
 	if o.Wrap != nil {
 		o.Wrap(journeys, campaigns)
 	}
@@ -99,6 +101,7 @@ func New(o Options) (*Worker, error) {
 		return nil, err
 	}
 	w.prober = newProber(o, w.times)
+	w.erasures = &erasures{o.Store, starter, o.Log}
 	engine := w.add(workflows.QueueEngine, 0)
 	workflows.Register(engine)
 	for _, a := range []any{
@@ -107,7 +110,7 @@ func New(o Options) (*Worker, error) {
 		(&activities.Upkeep{Ledger: o.Store, Evidence: o.Store, Partitions: o.Store, Figures: o.Store, Currency: o.Brand.Currency, Scale: o.Scale, Window: c.AttributionWindow}).Round,
 		(&activities.Reports{Writer: reporter{o.Store, o.Brand, o.Scale, c.AttributionWindow}}).WriteReport,
 		rollouts.PreflightRollout, rollouts.AssessRollout, rollouts.StepRollout,
-		(&activities.Erasure{Customers: o.Store, Runs: o.Store, Starter: starter}).Erase,
+		erasure.Erase, erasure.EndRuns, erasure.TellProviders, erasure.Forget,
 	} {
 		engine.RegisterActivity(a)
 	}
@@ -164,6 +167,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := w.runAgentTest(ctx); err != nil {
 		return err
 	}
+	if err := w.warnUnconfirmable(ctx); err != nil {
+		return err
+	}
 	sdk.SetStickyWorkflowCacheSize(stickyWorkflows)
 	for _, each := range w.workers {
 		if err := each.Start(); err != nil {
@@ -184,6 +190,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return w.router.Run(ctx) })
 	group.Go(func() error { return w.prober.Run(ctx) })
+	group.Go(func() error { return w.erasures.Run(ctx) })
 	return group.Wait()
 }
 
@@ -201,4 +208,8 @@ type publicLinks struct {
 
 func (l publicLinks) Unsubscribe(customer lifecycle.CustomerID, channel lifecycle.Channel) string {
 	return l.signer.Unsubscribe(l.base, customer, channel)
+}
+
+func (l publicLinks) Confirm(customer lifecycle.CustomerID, channel lifecycle.Channel, address string) string {
+	return l.signer.Confirm(l.base, customer, channel, address)
 }

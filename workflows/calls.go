@@ -82,6 +82,18 @@ func erase(ctx workflow.Context, in activities.EraseInput) (activities.Erased, e
 	return call[activities.Erased](longWork(ctx, "forget the customer"), erasure.Erase, in)
 }
 
+func endRuns(ctx workflow.Context, in activities.EraseInput) (activities.RunsEnded, error) {
+	return call[activities.RunsEnded](shortWork(ctx, "end running journeys"), erasure.EndRuns, in)
+}
+
+func tellProviders(ctx workflow.Context, in activities.EraseInput) (activities.Told, error) {
+	return call[activities.Told](notice(ctx, "tell the providers"), erasure.TellProviders, in)
+}
+
+func forget(ctx workflow.Context, in activities.ForgetInput) (activities.Erased, error) {
+	return call[activities.Erased](longWork(ctx, "empty what is personal"), erasure.Forget, in)
+}
+
 func keepWatch(ctx workflow.Context, in activities.WatchInput) (activities.WatchResult, error) {
 	return call[activities.WatchResult](watching(ctx, in.For), watch.KeepWatch, in)
 }

@@ -32,6 +32,9 @@ type fakes struct {
 	Release   func(activities.ReleaseInput) (activities.Released, error)
 	Round     func(activities.UpkeepInput) (activities.UpkeepResult, error)
 	Erase     func(activities.EraseInput) (activities.Erased, error)
+	EndRuns   func(activities.EraseInput) (activities.RunsEnded, error)
+	Tell      func(activities.EraseInput) (activities.Told, error)
+	Forget    func(activities.ForgetInput) (activities.Erased, error)
 	KeepWatch func(activities.WatchInput) (activities.WatchResult, error)
 
 	PreflightRollout func(activities.RolloutCheck) (activities.RolloutReady, error)
@@ -71,6 +74,9 @@ func registerFakes(r worker.ActivityRegistry, of func(context.Context) *fakes) {
 	fake(r, of, "Release", func(f *fakes) func(activities.ReleaseInput) (activities.Released, error) { return f.Release })
 	fake(r, of, "Round", func(f *fakes) func(activities.UpkeepInput) (activities.UpkeepResult, error) { return f.Round })
 	fake(r, of, "Erase", func(f *fakes) func(activities.EraseInput) (activities.Erased, error) { return f.Erase })
+	fake(r, of, "EndRuns", func(f *fakes) func(activities.EraseInput) (activities.RunsEnded, error) { return f.EndRuns })
+	fake(r, of, "TellProviders", func(f *fakes) func(activities.EraseInput) (activities.Told, error) { return f.Tell })
+	fake(r, of, "Forget", func(f *fakes) func(activities.ForgetInput) (activities.Erased, error) { return f.Forget })
 	fake(r, of, "KeepWatch", func(f *fakes) func(activities.WatchInput) (activities.WatchResult, error) { return f.KeepWatch })
 	fake(r, of, "PreflightRollout", func(f *fakes) func(activities.RolloutCheck) (activities.RolloutReady, error) {
 		return f.PreflightRollout

@@ -65,6 +65,18 @@ func longWork(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
+// notice tells a provider something that is no message. A day is long enough for
+// any outage, and what depends on it must not wait for longer.
+func notice(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout:    2 * time.Minute,
+		ScheduleToCloseTimeout: 24 * time.Hour,
+		HeartbeatTimeout:       workerDead,
+		RetryPolicy:            &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 10 * time.Minute},
+		Summary:                summary,
+	})
+}
+
 // watching is a watch that lasts for a while on its own queue. Its heartbeats say
 // within seconds that the worker has died, and another goes on.
 func watching(ctx workflow.Context, lasts time.Duration) workflow.Context {

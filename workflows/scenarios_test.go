@@ -414,9 +414,13 @@ func otherScenarios() []scenario {
 			},
 		},
 		{
-			workflow: workflows.ErasureName, name: "erased", input: inputOf(workflows.ErasureInput{CustomerID: "c-1"}),
+			workflow: workflows.ErasureName, name: "in-steps", endless: true, input: inputOf(workflows.ErasureInput{CustomerID: "c-1", Request: "r-1", Clock: fast()}),
 			fakes: func() *fakes {
-				return &fakes{Erase: script[activities.EraseInput, activities.Erased](activities.Erased{Runs: 2})}
+				return erases(script[activities.EraseInput, activities.RunsEnded](activities.RunsEnded{Running: 1}, activities.RunsEnded{}), nil, nil)
+			},
+			drive: func(d *driver) {
+				d.calls("Forget", 1) // the look at what comes late is an hour away
+				d.settle()
 			},
 		},
 		{

@@ -8,7 +8,6 @@ import (
 
 	"touchstone/activities"
 	"touchstone/internal/clock"
-	"touchstone/internal/lifecycle"
 )
 
 // PreflightInput prepares the copy of one version of a journey.
@@ -23,19 +22,6 @@ type PreflightInput struct {
 func Preflight(ctx workflow.Context, in PreflightInput) (activities.PreflightResult, error) {
 	now := newBusinessClock(ctx, in.Clock, time.Time{}).now(ctx)
 	return preflight(ctx, activities.PreflightInput{Journey: in.Journey, Version: in.Version, By: in.By, Now: now})
-}
-
-// ErasureInput names the customer to forget.
-type ErasureInput struct {
-	CustomerID lifecycle.CustomerID `json:"customer"`
-	Clock      clock.Scale          `json:"clock,omitzero"`
-}
-
-// Erasure forgets a customer: personal data are emptied, running journeys end,
-// the suppression stays as a hash, the decision log stays verifiable.
-func Erasure(ctx workflow.Context, in ErasureInput) (activities.Erased, error) {
-	now := newBusinessClock(ctx, in.Clock, time.Time{}).now(ctx)
-	return erase(ctx, activities.EraseInput{CustomerID: in.CustomerID, Now: now})
 }
 
 // UpkeepInput starts, or continues as new, the upkeep loop.

@@ -40,25 +40,6 @@ func TestUpkeepDoesNotSpinOnAFastClock(t *testing.T) {
 	equal(t, "five real seconds of business", near(instants[1].Now, season.At(start.Add(5*time.Second))), true)
 }
 
-func TestErasureForgetsACustomer(t *testing.T) {
-	t.Parallel()
-	f := &fakes{Erase: script[activities.EraseInput, activities.Erased](activities.Erased{Runs: 2})}
-	x := newFixture(t, f)
-	x.ExecuteWorkflow(workflows.ErasureName, workflows.ErasureInput{CustomerID: "c-1", Clock: season})
-	equal(t, "runs", end[activities.Erased](x).Runs, 2)
-	asked := inputs[activities.EraseInput](f, "Erase")[0]
-	equal(t, "customer", asked.CustomerID, "c-1")
-	equal(t, "business instant", asked.Now, season.At(start))
-}
-
-func TestErasureOfNobodyFails(t *testing.T) {
-	t.Parallel()
-	f := &fakes{Erase: script[activities.EraseInput, activities.Erased](finalError(lifecycle.NotFound, "there is no customer c-1"))}
-	x := newFixture(t, f)
-	x.ExecuteWorkflow(workflows.ErasureName, workflows.ErasureInput{CustomerID: "c-1"})
-	equal(t, "code", activities.ErrorCode(x.GetWorkflowError()), lifecycle.NotFound)
-}
-
 func TestPreflightPreparesCopy(t *testing.T) {
 	t.Parallel()
 	want := activities.PreflightResult{Approved: 2, Waiting: 1, Missing: []string{"winback/nudge (step nudge)"}}

@@ -21,6 +21,10 @@ type Brand struct {
 
 	Windows   map[lifecycle.Channel]AttributionWindow // of attribution, per channel; others have the configured window from sending
 	AgentTest AgentTest
+
+	Topics      []Topic // in the order in which customers see them
+	DoubleOptIn map[lifecycle.Channel]DoubleOptIn
+	Preferences Preferences
 }
 
 // Sender is who the customer sees and the law asks for.

@@ -36,7 +36,8 @@ func Parse(file string, source []byte) (*Brand, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := doc.Root().Fields("name", "currency", "time_zone", "sender", "voice", "links", "stages", "costs", "offers", "priors", "attribution", "agent_test")
+	f := doc.Root().Fields("name", "currency", "time_zone", "sender", "voice", "links", "stages", "costs", "offers", "priors", "attribution", "agent_test",
+		"topics", "double_opt_in", "preferences")
 	b := &Brand{
 		Name:     f.Get("name").Required("Larkspur Home").Text(),
 		Currency: currency(f.Get("currency").Required("USD")),
@@ -48,7 +49,11 @@ func Parse(file string, source []byte) (*Brand, error) {
 
 		Windows:   attributionWindows(f.Get("attribution")),
 		AgentTest: agentTest(f.Get("agent_test")),
+
+		Topics:      topics(f.Get("topics")),
+		DoubleOptIn: doubleOptIn(f.Get("double_opt_in")),
 	}
+	b.Preferences = preferences(f.Get("preferences"), b.Topics)
 	money := b.Currency
 	if !lifecycle.ValidCurrency(money) {
 		money = "USD" // reported above; go on, to report the rest

@@ -36,3 +36,10 @@ const (
 	NotFound Presence = "not_found"
 	Unknown  Presence = "unknown"
 )
+
+// Eraser is a provider that can be asked to erase what it keeps about an address.
+type Eraser interface {
+	// Erase asks once and returns the provider's name for the job. Errors are
+	// *Error, as with Send; repeating it is harmless.
+	Erase(ctx context.Context, address string) (job string, err error)
+}

@@ -21,7 +21,7 @@ func (a *app) commands() []group {
 		{groupRun, []*cobra.Command{a.demo(), a.dev(), a.worker(), a.serve(), a.migrate(), a.status(), a.alerts()}},
 		{groupMarket, []*cobra.Command{
 			a.imports(), a.segments(), a.journeys(), a.campaigns(), a.rollouts(), a.reviews(), a.creatives(),
-			a.pause(), a.resume(), a.halt(), a.policies(), a.consents(), a.erase(), a.users(),
+			a.pause(), a.resume(), a.halt(), a.policies(), a.guardrails(), a.consents(), a.customers(), a.users(),
 		}},
 		{groupProve, []*cobra.Command{
 			a.why(), a.report(), a.kpis(), a.lifts(), a.attributions(), a.rois(), a.sla(), a.bench(), a.ledger(), a.audit(),

@@ -75,7 +75,7 @@ func (a *app) importKind(kind ingest.Kind) *cobra.Command {
 func (a *app) importFile(ctx context.Context, s *session, kind ingest.Kind, path string, f importFlags) error {
 	options := ingest.Options{
 		Kind: kind, Path: path, Rejects: f.rejects, Currency: s.brand.Currency, Clock: s.clock, Store: s.store, Bulk: s.store,
-		Imports: s.store, Restart: f.restart, Live: f.live,
+		Imports: s.store, Restart: f.restart, Live: f.live, Confirm: s.brand.NeedsConfirmation,
 	}
 	if path == "-" {
 		options.Reader = a.In

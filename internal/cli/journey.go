@@ -22,7 +22,7 @@ import (
 func (a *app) journeys() *cobra.Command {
 	return noun("journey", "Check, apply and watch journeys",
 		"A journey is a YAML file: who enters, what happens step by step, and when it ends. Where a FILE\n"+
-			"is asked for, the name of a shipped journey ("+list(shippedNames())+") will do.",
+			"is asked for, the name of a shipped journey will do:\n"+list(shippedNames())+".",
 		a.journeyValidate(), a.journeyPlan(), a.journeyDiff(), a.journeySimulate(), a.journeyApply(), a.journeyMigrate(),
 		a.journeyList(), a.journeyShow(), a.journeySchema(),
 		a.stopOrGo(ledger.ScopeJourney, ledger.ControlPaused), a.stopOrGo(ledger.ScopeJourney, ledger.ControlRunning))
@@ -51,7 +51,7 @@ func parseJourney(file string, source []byte, b *brand.Brand) (*journey.Definiti
 	for _, o := range b.Offers {
 		offers = append(offers, o.ID)
 	}
-	return journey.Parse(file, source, journey.ParseOptions{Offers: offers})
+	return journey.Parse(file, source, journey.ParseOptions{Offers: offers, Topics: b.TopicIDs()})
 }
 
 // loadJourney is both.

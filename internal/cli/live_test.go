@@ -51,8 +51,9 @@ func TestOperate(t *testing.T) {
 	campaign(t, tm)
 	migrate(t, tm, always)
 
-	tm.run("erase", "op-25").exits(2).complains("--yes")
-	tm.run("erase", "op-25", "--yes").ok().line("erased customer")
+	tm.run("customer", "erase", "op-25").exits(2).complains("--yes")
+	tm.run("customer", "erase", "op-25", "--yes", "--reason", "asked by letter").ok().line("erased customer")
+	tm.run("customer", "requests").ok().narrow().line("erase", "jane", "asked by letter")
 	tm.run("why", "op-25").ok().line("erased")
 	tm.run("ledger", "verify").ok().line("the ledger is sound")
 	tm.run("audit", "verify").ok().line("the decision log is whole")

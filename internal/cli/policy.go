@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +18,7 @@ func (a *app) policies() *cobra.Command {
 		"The policy holds the numbers behind the guardrails: caps, hours, consent, and which touches a\n"+
 			"person looks at. It is a YAML file named by the configuration; without one the shipped policy\n"+
 			"holds.",
-		a.policyShow(), a.policyCheck(), a.policyRules())
+		a.policyShow(), a.policyCheck())
 }
 
 // policyView is a policy in short.
@@ -170,43 +169,4 @@ func (a *app) showPolicy(p policyView) {
 		rows = append(rows, []string{day(c.At), c.Kind, c.Version, force, cut(c.Reason, 48)})
 	}
 	a.table([]string{"from", "change", "version", "state", "reason"}, rows)
-}
-
-// ruleView is one guardrail.
-type ruleView struct {
-	Name    string   `json:"name"`
-	Doc     string   `json:"doc"`
-	Source  string   `json:"source"`
-	Stages  []string `json:"stages"`
-	Content bool     `json:"content"`
-	Timed   bool     `json:"timed"`
-}
-
-func (a *app) policyRules() *cobra.Command {
-	return &cobra.Command{
-		Use:     "rules",
-		Short:   "List the guardrails, what they ask and why",
-		Long:    "Lists every guardrail: what it asks of a touch, when it is asked, and the law or practice behind it.",
-		Example: "  touchstone policy rules",
-		Args:    takes(),
-		RunE: func(*cobra.Command, []string) error {
-			var rules []ruleView
-			for _, r := range guardrails.Rules() {
-				view := ruleView{Name: r.Name, Doc: r.Doc, Source: r.Source, Stages: []string{}, Content: r.Content, Timed: r.Timed}
-				for _, stage := range r.Stages {
-					view.Stages = append(view.Stages, string(stage))
-				}
-				rules = append(rules, view)
-			}
-			return a.print(rules, func() {
-				for _, r := range rules {
-					a.say("%s (%s)", r.Name, strings.Join(r.Stages, ", "))
-					a.say("    %s", wrap(r.Doc, 4))
-					if r.Source != "" {
-						a.say("    source: %s", wrap(r.Source, 12))
-					}
-				}
-			})
-		},
-	}
 }

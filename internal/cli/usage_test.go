@@ -33,7 +33,11 @@ func TestBadInput(t *testing.T) {
 		"unknown creative":     {[]string{"creative", "show", "12345678"}, 1, []string{"creative list"}},
 		"unknown touch":        {[]string{"ledger", "show", "a/b/c"}, 1, []string{`no touch has the key or id "a/b/c"`}},
 		"bad segment":          {[]string{"segment", "count", "orders.cuont > 2"}, 2, []string{"line 1, column"}},
-		"bad channel":          {[]string{"consent", "set", "x", "--channel", "fax"}, 2, []string{"unknown channel", "fax"}},
+		"bad channel":          {[]string{"consent", "record", "x", "--channel", "fax"}, 2, []string{"unknown channel", "fax"}},
+		"bad basis":            {[]string{"consent", "record", "x", "--basis", "hope"}, 2, []string{"unknown basis", "hope", "purchase"}},
+		"bad state":            {[]string{"consent", "record", "x", "--state", "maybe"}, 2, []string{"--state", "pending"}},
+		"unknown law":          {[]string{"guardrails", "explain", "us-tcpa-writen"}, 2, []string{"us-tcpa-writen", "did you mean us-tcpa-written"}},
+		"country without law":  {[]string{"guardrails", "list", "--country", "BR"}, 2, []string{"no law of", "all of them"}},
 		"bad since":            {[]string{"audit", "export", "--since", "yesterday"}, 2, []string{"--since", "2026-03-01"}},
 		"bad share":            {[]string{"campaign", "start", "x", "--journey", "y", "--ramp", "120%"}, 2, []string{"--ramp", "20%"}},
 		"campaign no journey":  {[]string{"campaign", "start", "x"}, 2, []string{"--journey"}},
@@ -70,7 +74,7 @@ func TestHelp(t *testing.T) {
 	tm := bare(t)
 	top := tm.run("--help").ok()
 	top.line("Marketing:").line("why", "Explain everything")
-	for _, noun := range []string{"import", "segment", "journey", "campaign", "review", "creative", "policy", "consent", "ledger", "audit", "lift", "attribution", "roi", "alert", "sla"} {
+	for _, noun := range []string{"import", "segment", "journey", "campaign", "review", "creative", "policy", "guardrails", "consent", "customer", "ledger", "audit", "lift", "attribution", "roi", "alert", "sla"} {
 		help := tm.run(noun).ok().narrow()
 		_, after, found := strings.Cut(help.stdout, "Available Commands:")
 		if !found {

@@ -53,9 +53,15 @@ func (a *app) tell(s story.Story, all bool) {
 	}
 	var consents []string
 	for _, c := range s.Consents {
-		consents = append(consents, string(c.Channel)+" "+string(c.State))
+		consents = append(consents, c.Says())
 	}
 	a.say("consents: %s", orDash(list(consents)))
+	if len(s.Left) > 0 {
+		a.say("left topics: %s", list(s.Left))
+	}
+	if s.Frequency != "" {
+		a.say("wants at most one message, %s", s.Frequency)
+	}
 	for _, c := range s.Runs {
 		a.say("")
 		a.tellRun(s, c)

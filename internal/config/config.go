@@ -25,6 +25,7 @@ type Config struct {
 	OpenAI      OpenAI   `yaml:"openai"`
 	Review      Review   `yaml:"review"`
 	Watch       Watch    `yaml:"watch"`
+	Privacy     Privacy  `yaml:"privacy"`
 	BrandFile   string   `yaml:"brand_file"`  // empty: the shipped example brand
 	PolicyFile  string   `yaml:"policy_file"` // empty: the shipped guardrail policy
 	// GlobalHoldout is the share of customers who never receive marketing, so
@@ -161,6 +162,7 @@ func (c *Config) environment(lookup func(string) (string, bool)) error {
 		"TOUCHSTONE_METRICS_LISTEN":     &c.MetricsListen,
 		"TOUCHSTONE_ALERT_WEBHOOK":      &c.Watch.Webhook,
 		"TOUCHSTONE_WATCH_PROBE":        &c.Watch.Probe,
+		"TOUCHSTONE_CLIENT_IP_HEADER":   &c.Privacy.ClientIPHeader,
 		"TOUCHSTONE_LOG_LEVEL":          &c.LogLevel,
 		"TOUCHSTONE_LOG_FORMAT":         &c.LogFormat,
 	}
@@ -170,10 +172,11 @@ func (c *Config) environment(lookup func(string) (string, bool)) error {
 		}
 	}
 	lists := map[string]*[]string{
-		"TOUCHSTONE_WRITE_KEYS":  &c.Gateway.WriteKeys,
-		"TOUCHSTONE_LINK_KEYS":   &c.Gateway.LinkKeys,
-		"SENDGRID_WEBHOOK_KEYS":  &c.SendGrid.WebhookKeys,
-		"TOUCHSTONE_ALERT_EMAIL": &c.Watch.Email,
+		"TOUCHSTONE_WRITE_KEYS":   &c.Gateway.WriteKeys,
+		"TOUCHSTONE_LINK_KEYS":    &c.Gateway.LinkKeys,
+		"SENDGRID_WEBHOOK_KEYS":   &c.SendGrid.WebhookKeys,
+		"TOUCHSTONE_ALERT_EMAIL":  &c.Watch.Email,
+		"TOUCHSTONE_PRIVACY_KEYS": &c.Privacy.Keys,
 	}
 	for name, field := range lists {
 		if v, ok := lookup(name); ok {
@@ -230,6 +233,7 @@ func (c Config) Validate(scaled bool) []string {
 		add("temporal: mTLS needs both the certificate and the key file")
 	}
 	problems = append(problems, c.Console.problems()...)
+	problems = append(problems, c.Privacy.problems(c.Gateway.WriteKeys)...)
 	for name, base := range map[string]string{"sendgrid.base_url": c.SendGrid.BaseURL, "openai.base_url": c.OpenAI.BaseURL, "gateway.public_url": c.Gateway.PublicURL} {
 		u, err := url.Parse(base)
 		if err != nil || u.Host == "" {

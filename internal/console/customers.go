@@ -52,12 +52,13 @@ func (s *Server) findCustomer(c *call) error {
 
 // customerView is one customer's story.
 type customerView struct {
-	Customer lifecycle.Customer
-	Story    story.Story
-	Chapters []chapter
-	Outside  []story.Moment
-	Earlier  int // moments outside journeys that are not shown
-	Temporal string
+	Customer   lifecycle.Customer
+	Story      story.Story
+	Chapters   []chapter
+	Outside    []story.Moment
+	Statements []lifecycle.ConsentRecord // the consent history, the latest first
+	Earlier    int                       // moments outside journeys that are not shown
+	Temporal   string
 }
 
 // chapter is one run with what a reader is not told by its heading.
@@ -87,6 +88,9 @@ func (s *Server) customerPage(c *call) error {
 		return err
 	}
 	v := customerView{Customer: customer, Story: told, Outside: story.Orders(told.Outside), Temporal: s.temporalList("`Customer`=" + quoted(id))}
+	if v.Statements, err = s.statements(c, customer.ID); err != nil {
+		return err
+	}
 	for i := len(told.Runs) - 1; i >= 0; i-- { // the latest first
 		v.Chapters = append(v.Chapters, chapter{told.Runs[i], story.Digest(told.Runs[i].Moments)})
 	}

@@ -56,6 +56,7 @@ var routes = []route{
 	{"GET /customers", access.SeePeople, (*Server).customersPage},
 	{"POST /customers", access.SeePeople, (*Server).findCustomer},
 	{"GET /customers/{id}", access.SeePeople, (*Server).customerPage},
+	{"GET /privacy", access.SeePeople, (*Server).privacyPage},
 
 	{"GET /guardrails", access.See, (*Server).guardrailsPage},
 	{"GET /audit", access.Prove, (*Server).auditPage},

@@ -21,7 +21,7 @@ var doors = map[string]string{
 	"POST /controls/stop": "mra", "POST /controls/resume": "ma",
 	"GET /reviews": "vmra", "GET /reviews/decided": "vmra", "GET /reviews/{id}": "vmra", "GET /reviews/{id}/sample": "vmra",
 	"POST /reviews/{id}/approve": "ra", "POST /reviews/{id}/reject": "ra", "GET /reviews/{id}/edit": "mra", "POST /reviews/{id}/edit": "mra",
-	"GET /customers": "mra", "POST /customers": "mra", "GET /customers/{id}": "mra",
+	"GET /customers": "mra", "POST /customers": "mra", "GET /customers/{id}": "mra", "GET /privacy": "mra",
 	"GET /guardrails": "vmra", "GET /audit": "mra", "POST /audit/verify": "mra",
 }
 

@@ -29,7 +29,7 @@ func (p *Plane) ParseJourney(file string, source []byte) (*journey.Definition, e
 	for _, o := range p.Brand.Offers {
 		offers = append(offers, o.ID)
 	}
-	return journey.Parse(file, source, journey.ParseOptions{Offers: offers})
+	return journey.Parse(file, source, journey.ParseOptions{Offers: offers, Topics: p.Brand.TopicIDs()})
 }
 
 // StoreJourney stores a definition as the latest version without letting

@@ -51,3 +51,10 @@ func (l previewLinks) Unsubscribe(customer lifecycle.CustomerID, channel lifecyc
 	}
 	return l.signer.Unsubscribe(l.base, customer, channel)
 }
+
+func (l previewLinks) Confirm(customer lifecycle.CustomerID, channel lifecycle.Channel, address string) string {
+	if l.signer == nil {
+		return strings.TrimSuffix(l.base, "/") + "/c/preview"
+	}
+	return l.signer.Confirm(l.base, customer, channel, address)
+}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
@@ -61,25 +60,6 @@ func (p *Plane) AwaitEdit(ctx context.Context, before lifecycle.ReviewItem) (lif
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-}
-
-// Erase forgets a customer and waits until it is done.
-func (p *Plane) Erase(ctx context.Context, customer lifecycle.CustomerID, by string) (activities.Erased, error) {
-	var erased activities.Erased
-	if err := named(by); err != nil {
-		return erased, err
-	}
-	run, err := p.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID: workflows.ErasureID(customer), TaskQueue: workflows.QueueEngine,
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-	}, workflows.ErasureName, workflows.ErasureInput{CustomerID: customer, Clock: p.Clock.Scale})
-	if err != nil {
-		return erased, engineError("erasure", err)
-	}
-	if err := run.Get(ctx, &erased); err != nil {
-		return erased, engineError("erasure", err)
-	}
-	return erased, p.log(ctx, "customer.erased", by, string(customer), erased)
 }
 
 // engineError classifies an error of the Temporal client.

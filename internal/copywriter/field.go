@@ -46,6 +46,7 @@ const (
 	FieldShopURL        = "shop_url"
 	FieldUnsubscribeURL = "unsubscribe_url"
 	FieldPreferencesURL = "preferences_url"
+	FieldConfirmURL     = "confirm_url"
 	FieldOfferLabel     = "offer.label"
 	FieldOfferCode      = "offer.code"
 	FieldOfferExpiresOn = "offer.expires_on"
@@ -64,7 +65,8 @@ var catalogue = []Field{
 	{Name: FieldBrandSMSName, Kind: TextField, About: "the brand at the start of a text message", Sample: "ExampleShop"},
 	{Name: FieldShopURL, Kind: LinkField, About: "the shop", Sample: "https://shop.example.com/"},
 	{Name: FieldUnsubscribeURL, Kind: LinkField, About: "unsubscribes this customer", Sample: "https://shop.example.com/u/sample"},
-	{Name: FieldPreferencesURL, Kind: LinkField, About: "the customer's e-mail preferences", Sample: "https://shop.example.com/p/sample"},
+	{Name: FieldPreferencesURL, Kind: LinkField, About: "the customer's preferences", Sample: "https://shop.example.com/u/sample/preferences"},
+	{Name: FieldConfirmURL, Kind: LinkField, About: "confirms a consent, in messages that ask for it", Sample: "https://shop.example.com/c/sample"},
 	{Name: FieldOfferLabel, Kind: TextField, About: "the offer in words", Sample: "10% off your next order"},
 	{Name: FieldOfferCode, Kind: TextField, About: "what to type at checkout", Sample: "SAMPLE10"},
 	{Name: FieldOfferExpiresOn, Kind: DateField, About: "the last day of the offer", Sample: time.Date(2030, 6, 14, 12, 0, 0, 0, time.UTC)},

@@ -13,6 +13,7 @@ type Occasion struct {
 	OfferUntil     time.Time        // last instant of the offer; zero = no deadline
 	UnsubscribeURL string
 	PreferencesURL string
+	ConfirmURL     string // empty unless a consent waits for confirmation
 	CartValue      lifecycle.Money
 	CartFirstItem  string
 	CartURL        string
@@ -24,7 +25,7 @@ func FieldsOf(b *brand.Brand, p lifecycle.Profile, o Occasion) Fields {
 	f := Fields{
 		FieldFirstName: p.Customer.FirstName, FieldLastItem: p.Orders.LastItem,
 		FieldBrandName: b.Name, FieldBrandAddress: b.Sender.PostalAddress, FieldBrandSMSName: b.Sender.SMSName,
-		FieldShopURL: b.Links.Shop, FieldUnsubscribeURL: o.UnsubscribeURL, FieldPreferencesURL: o.PreferencesURL,
+		FieldShopURL: b.Links.Shop, FieldUnsubscribeURL: o.UnsubscribeURL, FieldPreferencesURL: o.PreferencesURL, FieldConfirmURL: o.ConfirmURL,
 		FieldCartValue: o.CartValue, FieldCartFirstItem: o.CartFirstItem, FieldCartURL: o.CartURL,
 	}
 	if o.CartValue.Amount <= 0 {

@@ -32,9 +32,13 @@ func layOut(b Brief, c Copy) (lifecycle.Parts, error) {
 		Copy
 		Offer  bool
 		Target string // where the button leads
-	}{c, b.Offer != nil, "{{ shop_url }}"}
-	if b.kind() == kindCart {
+		Asked  bool   // the customer asked for this message: it advertises nothing
+	}{c, b.Offer != nil, "{{ shop_url }}", b.kind() == kindConfirm}
+	switch b.kind() {
+	case kindCart:
 		view.Target = "{{ cart.url | default: shop_url }}"
+	case kindConfirm:
+		view.Target = "{{ confirm_url }}"
 	}
 	execute := func(name string, data any) (string, error) {
 		var s strings.Builder

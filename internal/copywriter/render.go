@@ -140,7 +140,7 @@ func (r *Renderer) Render(c lifecycle.Creative, data Fields) (lifecycle.Parts, e
 	if tpl.prints == nil || link == "" {
 		return tpl.fill(c.Channel, values)
 	}
-	words := string(c.Channel) + tpl.words(values)
+	words := string(c.Channel) + tpl.words(values, link)
 	if out, ok := tpl.prints.get(words, link); ok {
 		return out, nil
 	}

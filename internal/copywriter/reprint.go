@@ -13,7 +13,7 @@ import (
 
 // prints keeps what was rendered for one piece of copy, by the words that went
 // into it: everybody with the same words gets the same message but for the
-// unsubscribe link, which is put in anew.
+// unsubscribe link, and the preference page below it, which are put in anew.
 type prints struct {
 	mu    sync.Mutex
 	known map[string]printed
@@ -52,12 +52,13 @@ func (p *prints) put(words, link string, parts lifecycle.Parts) {
 }
 
 var (
-	mentionsLink = regexp.MustCompile(FieldUnsubscribeURL)
-	plainLink    = regexp.MustCompile(`\{\{-?\s*` + FieldUnsubscribeURL + `\s*-?\}\}`)
+	mentionsLink = regexp.MustCompile(FieldUnsubscribeURL + `|` + FieldPreferencesURL)
+	plainLink    = regexp.MustCompile(`\{\{-?\s*(` + FieldUnsubscribeURL + `|` + FieldPreferencesURL + `)\s*-?\}\}|\{%-?\s*if\s+` + FieldPreferencesURL + `\s*-?%\}`)
 )
 
-// reprintable reports whether the copy uses the unsubscribe link, in its bodies
-// only, and only as it is: then it can be put in after rendering.
+// reprintable reports whether the copy uses the unsubscribe link or the preference
+// page, in its bodies only, and only as they are, or asks whether there is a page:
+// then they can be put in after rendering.
 func reprintable(p lifecycle.Parts) bool {
 	used := 0
 	for _, body := range []string{p.HTML, p.Text} {
@@ -70,8 +71,9 @@ func reprintable(p lifecycle.Parts) bool {
 	return used > 0 && !mentionsLink.MatchString(p.Subject+p.Preheader)
 }
 
-// words are the values that go into the copy besides the unsubscribe link.
-func (c *compiled) words(values map[string]any) string {
+// words are the values that go into the copy besides the unsubscribe link and what
+// is below it.
+func (c *compiled) words(values map[string]any, link string) string {
 	var b strings.Builder
 	for _, name := range c.fields {
 		if name == FieldUnsubscribeURL {
@@ -81,6 +83,9 @@ func (c *compiled) words(values map[string]any) string {
 		case nil:
 			b.WriteByte(1) // absent; no value holds a control character
 		case string:
+			if name == FieldPreferencesURL && strings.HasPrefix(v, link) {
+				v = "\x02" + v[len(link):]
+			}
 			b.WriteString(v)
 		case time.Time:
 			b.WriteString(v.Format(time.RFC3339Nano))

@@ -17,12 +17,17 @@ func TestReprintsAreWhatRenderingGives(t *testing.T) {
 	copies := []lifecycle.Parts{
 		{Subject: "Hello {{ first_name | default: 'you' }}", HTML: `<p>{{ first_name | default: "you" }}</p><a href="{{ unsubscribe_url }}">leave</a> {{unsubscribe_url}}`, Text: "Bye: {{- unsubscribe_url }}"},
 		{Subject: "Until {{ offer.expires_on | default: 'soon' }}", HTML: `<b>{{ cart.value | default: "-" }}{{ last_item | default: "" }}</b> {{ unsubscribe_url }}`, Text: "{{ last_item | default: '-' }} {{ unsubscribe_url }}"},
+		{Subject: "Hi", HTML: `{% if preferences_url %}<a href="{{ preferences_url }}">choose</a>{% endif %} <a href="{{ unsubscribe_url }}">leave</a>`, Text: "{{ preferences_url | default: '-' }} {{ unsubscribe_url }}"},
+		{Subject: "Hi", HTML: `{%- if preferences_url -%}<a href="{{preferences_url}}">choose</a>{% endif %} <a href="{{ unsubscribe_url }}">leave</a>`, Text: "{{ preferences_url }} {{ unsubscribe_url }}"},
 		{Subject: "No link", Text: "{{ first_name | default: 'you' }}"},
 	}
 	shared := NewRenderer()
 	rapid.Check(t, func(t *rapid.T) {
 		c := lifecycle.Creative{Channel: lifecycle.Email, Parts: rapid.SampledFrom(copies).Draw(t, "copy")}
 		fields := Fields{FieldUnsubscribeURL: fmt.Sprintf("https://shop.example/u/%d?a=1&b=2", rapid.IntRange(0, 1000).Draw(t, "customer"))}
+		if rapid.Bool().Draw(t, "page") {
+			fields[FieldPreferencesURL] = fmt.Sprint(fields[FieldUnsubscribeURL]) + "/preferences"
+		}
 		if name := rapid.SampledFrom([]string{"", "Ada", "Bo & Co", "-"}).Draw(t, "name"); name != "" {
 			fields[FieldFirstName] = name
 		}
@@ -47,6 +52,9 @@ func TestReprintable(t *testing.T) {
 		`{{unsubscribe_url}}`:                                      true,
 		`{{ unsubscribe_url | upcase }}`:                           false,
 		`{% if unsubscribe_url %}{{ unsubscribe_url }}{% endif %}`: false,
+		`{% if preferences_url %}<a href="{{ preferences_url }}">p</a>{% endif %}{{ unsubscribe_url }}`: true,
+		`{{ preferences_url | upcase }}{{ unsubscribe_url }}`:                                           false,
+		`{% unless preferences_url %}x{% endunless %}{{ unsubscribe_url }}`:                             false,
 		`nothing`: false,
 	} {
 		if got := reprintable(lifecycle.Parts{HTML: body}); got != want {

@@ -22,6 +22,7 @@ const (
 	kindCart    = "cart"
 	kindWinback = "winback"
 	kindAtRisk  = "at_risk"
+	kindConfirm = "confirm"
 	kindGeneral = "general"
 )
 
@@ -29,6 +30,9 @@ const (
 func (b Brief) kind() string {
 	for _, name := range []string{b.Slot, b.Journey} {
 		name = strings.NewReplacer("-", "_", ".", "_", "/", "_", " ", "_").Replace(strings.ToLower(name))
+		if strings.Contains(name, "double_opt_in") {
+			return kindConfirm
+		}
 		for _, k := range []string{kindWelcome, kindCart, kindAtRisk} {
 			if strings.Contains(name, k) {
 				return k

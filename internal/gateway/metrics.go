@@ -19,6 +19,8 @@ type metrics struct {
 	unreadable  *prometheus.CounterVec   // door: entries that could not be read
 	messages    *prometheus.CounterVec   // door, result
 	unsubscribe *prometheus.CounterVec   // channel, result
+	preferences *prometheus.CounterVec   // result
+	privacy     *prometheus.CounterVec   // kind, result
 }
 
 func newMetrics(r *prometheus.Registry) (*metrics, error) {
@@ -34,9 +36,11 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		unreadable:  counter("unreadable_total", "Webhook entries that could not be read or used.", "door"),
 		messages:    counter("messages_total", "Tracking messages by door and result.", "door", "result"),
 		unsubscribe: counter("unsubscribes_total", "Unsubscribe requests by channel and result.", "channel", "result"),
+		preferences: counter("preferences_total", "Forms of the preference and confirmation pages by result.", "result"),
+		privacy:     counter("privacy_requests_total", "Requests to export or erase by kind and result.", "kind", "result"),
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.signatures, m.outcomes, m.unreadable, m.messages, m.unsubscribe} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.signatures, m.outcomes, m.unreadable, m.messages, m.unsubscribe, m.preferences, m.privacy} {
 		errs = append(errs, r.Register(c))
 	}
 	return m, errors.Join(errs...)

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
+	"touchstone/internal/brand"
 	"touchstone/internal/clock"
 	"touchstone/internal/ingest"
 	"touchstone/internal/ledger"
@@ -57,6 +58,16 @@ type Config struct {
 	// that the outbox may have something; both may be nil and must not block.
 	OnOutcomes func(ctx context.Context, outcomes []ledger.Outcome)
 	OnEvents   func()
+	// Choices keeps what customers choose on the preference page, in the words of
+	// Wording; without, the page and the confirmation links do not work.
+	Choices ChoiceStore
+	Wording *brand.Brand
+	// Privacy carries out exports and erasures for the shop's own systems, which
+	// show one of PrivacyKeys; without keys its doors answer 401. They are not the
+	// write keys: those may stand in the pages of a shop.
+	Privacy        PrivacyDesk
+	PrivacyKeys    []string
+	ClientIPHeader string // set by a trusted proxy in front; empty = the connection's address counts
 	// Checks are what /readyz asks: "database", "temporal".
 	Checks  map[string]func(ctx context.Context) error
 	Metrics *prometheus.Registry // nil: one of its own
@@ -67,6 +78,7 @@ type Config struct {
 type Server struct {
 	Config
 	keys    [][32]byte
+	secrets [][32]byte // of the privacy doors
 	metrics *metrics
 	handler http.Handler
 }
@@ -90,7 +102,7 @@ func New(c Config) (*Server, error) {
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}
-	s := &Server{Config: c, keys: hashKeys(c.WriteKeys)}
+	s := &Server{Config: c, keys: hashKeys(c.WriteKeys), secrets: hashKeys(c.PrivacyKeys)}
 	var err error
 	if s.metrics, err = newMetrics(c.Metrics); err != nil {
 		return nil, fmt.Errorf("gateway: register metrics: %w", err)
@@ -103,6 +115,13 @@ func New(c Config) (*Server, error) {
 		{"POST /webhooks/sendgrid", "sendgrid", s.sendgrid},
 		{"GET /u/{token}", "unsubscribe_page", s.unsubscribePage},
 		{"POST /u/{token}", "unsubscribe", s.unsubscribe},
+		{"GET /u/{token}/preferences", "preferences_page", s.preferencesPage},
+		{"POST /u/{token}/preferences", "preferences", s.choose},
+		{"GET /c/{token}", "confirm_page", s.confirmPage},
+		{"POST /c/{token}", "confirm", s.confirm},
+		{"POST /v1/privacy/export", "privacy_export", s.export},
+		{"POST /v1/privacy/erase", "privacy_erase", s.erase},
+		{"GET /v1/privacy/requests/{id}", "privacy_request", s.privacyRequest},
 		{"POST /v1/batch", "batch", s.batch},
 		{"POST /v1/track", "track", s.single("track")},
 		{"POST /v1/identify", "identify", s.single("identify")},
@@ -138,6 +157,10 @@ func (s *Server) door(name string, handle http.HandlerFunc) http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler { // an answer that broke off on purpose
+					s.metrics.request(name, rec.status, time.Since(began))
+					panic(p)
+				}
 				s.Log.Error("request panicked", "door", name, "panic", fmt.Sprint(p))
 				if rec.status == 0 {
 					http.Error(rec, "internal error", http.StatusInternalServerError)

@@ -99,7 +99,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, door string, mes
 			s.fail(w, door, err)
 			return a, false
 		}
-		writer := &ingest.Writer{Store: s.Customers, Bulk: s.Events, Now: s.Clock.Now, Tracked: true, Listens: listens}
+		writer := &ingest.Writer{Store: s.Customers, Bulk: s.Events, Now: s.Clock.Now, Tracked: true, Listens: listens, Confirm: s.needsConfirmation}
 		written, err := writer.Write(r.Context(), items)
 		if err != nil {
 			s.fail(w, door, err)
@@ -128,10 +128,13 @@ func hashKeys(keys []string) [][32]byte {
 	return hashed
 }
 
-// authorized reports whether the request carries a write key: as the user name
-// of Basic authentication, or as a Bearer token. All keys are compared in
-// constant time.
-func (s *Server) authorized(r *http.Request) bool {
+// authorized reports whether the request carries a write key.
+func (s *Server) authorized(r *http.Request) bool { return carries(r, s.keys) }
+
+// carries reports whether a request shows one of the keys: as the user name of
+// Basic authentication, or as a Bearer token. All keys are compared in constant
+// time.
+func carries(r *http.Request, keys [][32]byte) bool {
 	key, _, ok := r.BasicAuth()
 	if !ok {
 		key, ok = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -140,7 +143,7 @@ func (s *Server) authorized(r *http.Request) bool {
 		return false
 	}
 	given, match := sha256.Sum256([]byte(key)), 0
-	for _, k := range s.keys {
+	for _, k := range keys {
 		match |= subtle.ConstantTimeCompare(k[:], given[:])
 	}
 	return match == 1

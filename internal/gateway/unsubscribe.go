@@ -1,12 +1,12 @@
 package gateway
 
 import (
-	"bytes"
 	"crypto/rand"
 	_ "embed"
 	"encoding/json"
 	"html/template"
 	"net/http"
+	"net/url"
 
 	"touchstone/internal/ingest"
 	"touchstone/internal/lifecycle"
@@ -15,7 +15,7 @@ import (
 )
 
 // Unsubscribed is the event of a customer leaving a channel.
-const Unsubscribed = "Unsubscribed"
+const Unsubscribed = postgres.Unsubscribed
 
 // maxForm bounds the form of an unsubscribe request.
 const maxForm = 64 << 10
@@ -30,6 +30,7 @@ type pageData struct {
 	Title   string
 	Message string
 	Action  string // the label of the button; empty = no button
+	Choices string // address of the preference page; empty = no link
 }
 
 // unsubscribePage shows what a click would do. It changes nothing: mail
@@ -44,7 +45,16 @@ func (s *Server) unsubscribePage(w http.ResponseWriter, r *http.Request) {
 		Title:   "Unsubscribe",
 		Message: "Do you want to stop receiving " + kindOf(claims.Channel) + " from " + s.sender() + "?",
 		Action:  "Yes, unsubscribe me",
+		Choices: s.choicesBelow(r),
 	})
+}
+
+// choicesBelow is the preference page, as seen from the unsubscribe page.
+func (s *Server) choicesBelow(r *http.Request) string {
+	if s.Choices == nil {
+		return ""
+	}
+	return link.PreferencesOf(url.PathEscape(r.PathValue("token")))
 }
 
 // unsubscribe takes the customer off the channel at once: RFC 8058 section 3.2
@@ -83,6 +93,7 @@ func (s *Server) unsubscribe(w http.ResponseWriter, r *http.Request) {
 	s.show(w, http.StatusOK, pageData{
 		Title:   "You are unsubscribed",
 		Message: "You will receive no more " + kindOf(claims.Channel) + " from " + s.sender() + ". Messages about your orders and your account are not affected.",
+		Choices: s.choicesBelow(r),
 	})
 }
 
@@ -99,6 +110,7 @@ func (s *Server) leave(r *http.Request, claims link.Claims) (bool, error) {
 	now := s.Clock.Now()
 	return s.Unsubscribing.Unsubscribe(r.Context(), postgres.Unsubscription{
 		Customer: claims.Customer, Channel: claims.Channel, List: claims.List, Source: "one-click", At: now, Listens: listens,
+		IP: s.clientIP(r), UserAgent: clip(r.UserAgent(), 500),
 		// Written only when it is news, so a fresh id cannot double it.
 		Event: postgres.BulkEvent{ID: ingest.EventIDOf("unsubscribed/" + rand.Text()), Name: Unsubscribed,
 			At: now, ReceivedAt: now, Source: "one-click", Properties: properties},
@@ -131,21 +143,6 @@ func (s *Server) sender() string {
 	return s.Brand
 }
 
-// show writes the page. It loads nothing, runs nothing, leaks no referrer (the
-// address holds the token) and is not stored.
 func (s *Server) show(w http.ResponseWriter, status int, data pageData) {
-	var b bytes.Buffer
-	if err := page.Execute(&b, data); err != nil {
-		s.fail(w, "unsubscribe", err)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Robots-Tag", "noindex")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the client may have gone
+	s.render(w, status, page, data)
 }

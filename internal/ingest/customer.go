@@ -3,7 +3,6 @@ package ingest
 import (
 	"encoding/json"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,15 +39,7 @@ func (c *CustomerRow) merge(later *CustomerRow) {
 	} else {
 		maps.Copy(c.Customer.Attributes, later.Customer.Attributes)
 	}
-	for _, consent := range later.Consents {
-		i := slices.IndexFunc(c.Consents, func(o lifecycle.Consent) bool { return o.Channel == consent.Channel })
-		switch {
-		case i < 0:
-			c.Consents = append(c.Consents, consent)
-		case !consent.At.Before(c.Consents[i].At):
-			c.Consents[i] = consent
-		}
-	}
+	c.Consents = append(c.Consents, later.Consents...) // the store counts the latest and keeps all
 }
 
 // customer decodes the columns of a customer.
@@ -146,9 +137,42 @@ func (p *plan) consents(r *row, signUp time.Time) ([]lifecycle.Consent, error) {
 		if c.IP, err = p.text("consent_ip", r, maxShort); err != nil {
 			return nil, err
 		}
+		if err := p.proof(&c, r); err != nil {
+			return nil, err
+		}
 		consents = append(consents, c)
 	}
 	return consents, nil
+}
+
+// proof reads the columns about what a consent rests on.
+func (p *plan) proof(c *lifecycle.Consent, r *row) (err error) {
+	s, err := p.values["consent_basis"].get(r)
+	if err != nil {
+		return err
+	}
+	if c.Basis, err = basis("consent_basis", s); err != nil {
+		return err
+	}
+	if c.Form, err = p.text("consent_form", r, maxShort); err != nil {
+		return err
+	}
+	if c.UserAgent, err = p.text("consent_user_agent", r, maxAgent); err != nil {
+		return err
+	}
+	if s, err = p.values["consent_confirmed_at"].get(r); err == nil && s != "" {
+		c.ConfirmedAt, err = p.instant("consent_confirmed_at", r)
+	}
+	return err
+}
+
+// basis reads what a consent rests on.
+func basis(column, s string) (lifecycle.Basis, error) {
+	b, err := lifecycle.ParseBasis(strings.ToLower(s))
+	if err != nil {
+		return "", reject(column, "is not a basis of consent: use express, written, purchase or inquiry")
+	}
+	return b, nil
 }
 
 // consentState reads the words sources use for consent.
@@ -158,10 +182,12 @@ func consentState(column, s string) (lifecycle.ConsentState, error) {
 		return lifecycle.ConsentGranted, nil
 	case "withdrawn", "unsubscribed", "opted_out", "opt_out", "false", "f", "no", "n", "0":
 		return lifecycle.ConsentWithdrawn, nil
+	case "pending", "unconfirmed":
+		return lifecycle.ConsentPending, nil
 	case "unknown", "never_subscribed":
 		return lifecycle.ConsentUnknown, nil
 	}
-	return "", reject(column, "is not a consent state: use granted, withdrawn or unknown")
+	return "", reject(column, "is not a consent state: use granted, withdrawn, pending or unknown")
 }
 
 // attributes collects the free attributes of a customer: a column "attributes"

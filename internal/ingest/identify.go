@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"time"
@@ -28,7 +29,7 @@ func (t *Tracker) identify(w *wireMessage, user string, at time.Time) (*Customer
 		if channel, ok := strings.CutSuffix(name, "_consent"); ok {
 			ch, err := lifecycle.ParseChannel(channel)
 			if err == nil {
-				consent, err := t.consentTrait(name, raw, ch, at, w.Context.IP)
+				consent, err := t.consentTrait(name, raw, ch, at, w.Context.IP, w.Context.Agent)
 				if err != nil {
 					return nil, err
 				}
@@ -132,11 +133,15 @@ func (t *Tracker) address(c *lifecycle.Customer, raw json.RawMessage) error {
 }
 
 // consentTrait reads a consent written as a bool, a word, or an object with
-// state, at, source and wording.
-func (t *Tracker) consentTrait(name string, raw json.RawMessage, ch lifecycle.Channel, at time.Time, ip string) (lifecycle.Consent, error) {
+// state, at, source, basis and proof. IP and user agent are those of the context
+// unless the object says others: a server speaks for somebody else.
+func (t *Tracker) consentTrait(name string, raw json.RawMessage, ch lifecycle.Channel, at time.Time, ip, agent string) (lifecycle.Consent, error) {
 	c := lifecycle.Consent{Channel: ch, State: lifecycle.ConsentUnknown, At: at, Source: "identify"}
 	if text(name, ip, maxShort) == nil {
 		c.IP = ip
+	}
+	if text(name, agent, maxAgent) == nil {
+		c.UserAgent = agent
 	}
 	state, ok := plainText(raw)
 	if !ok {
@@ -148,6 +153,10 @@ func (t *Tracker) consentTrait(name string, raw json.RawMessage, ch lifecycle.Ch
 			At      string          `json:"at"`
 			Source  string          `json:"source"`
 			Wording string          `json:"wording"`
+			Basis   string          `json:"basis"`
+			Form    string          `json:"form"`
+			IP      string          `json:"ip"`
+			Agent   string          `json:"userAgent"`
 		}
 		if err := json.Unmarshal(raw, &o); err != nil {
 			return c, reject(name, "is not a consent object")
@@ -165,10 +174,20 @@ func (t *Tracker) consentTrait(name string, raw json.RawMessage, ch lifecycle.Ch
 		if err := text(name+".wording", o.Wording, maxWording); err != nil {
 			return c, err
 		}
-		if o.Source != "" {
-			c.Source = o.Source
+		for _, v := range []struct {
+			key, value string
+			limit      int
+		}{{".form", o.Form, maxShort}, {".ip", o.IP, maxShort}, {".userAgent", o.Agent, maxAgent}} {
+			if err := text(name+v.key, v.value, v.limit); err != nil {
+				return c, err
+			}
 		}
-		c.Wording = o.Wording
+		var err error
+		if c.Basis, err = basis(name+".basis", o.Basis); err != nil {
+			return c, err
+		}
+		c.Source, c.IP, c.UserAgent = cmp.Or(o.Source, c.Source), cmp.Or(o.IP, c.IP), cmp.Or(o.Agent, c.UserAgent)
+		c.Wording, c.Form = o.Wording, o.Form
 	}
 	var err error
 	c.State, err = consentState(name, state)

@@ -43,8 +43,10 @@ type Options struct {
 	// Live puts events younger than a day whose names are in Listens into the
 	// outbox, so that journeys react. Files are history by default: nobody gets
 	// a welcome message for a sign-up of last year.
-	Live      bool
-	Listens   []string
+	Live    bool
+	Listens []string
+	// Confirm as in Writer; who must confirm is asked by the live doors only.
+	Confirm   func(c lifecycle.Consent, country string) bool
 	BatchSize int            // rows per transaction; 0 = DefaultBatchSize
 	Progress  func(Progress) // called now and then from the goroutine of Import; may be nil
 }
@@ -93,7 +95,7 @@ func Import(ctx context.Context, o Options) (summary Summary, err error) {
 	}
 	im := &importer{
 		Options: o, src: src, plan: p,
-		writer: &Writer{Store: o.Store, Bulk: o.Bulk, Now: o.Clock.Now},
+		writer: &Writer{Store: o.Store, Bulk: o.Bulk, Now: o.Clock.Now, Confirm: o.Confirm},
 		mark:   ledger.ImportProgress{SourceHash: src.hash, Kind: string(o.Kind)},
 		sum:    Summary{ByReason: map[string]int64{}},
 	}

@@ -99,7 +99,7 @@ func TestCustomersFromCSV(t *testing.T) {
 		"4: phone is not an E.164 number such as +14155550100",
 		"5: time_zone is not an IANA time zone such as Europe/London",
 		"6: email has a domain without a dot",
-		"7: consent_email is not a consent state: use granted, withdrawn or unknown",
+		"7: consent_email is not a consent state: use granted, withdrawn, pending or unknown",
 		"8: external_id is missing",
 		"9: country is not a two-letter country code such as GB: translate names with values in the mapping",
 		"10: created_at lies more than a day in the future",

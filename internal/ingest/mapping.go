@@ -184,6 +184,7 @@ var customerTargets = []string{
 	"external_id", "email", "phone", "first_name", "last_name", "locale", "country", "region", "postal_code",
 	"time_zone", "created_at", "consent_email", "consent_sms", "consent_whatsapp", "consent_push", "consent_web",
 	"consent_at", "consent_source", "consent_wording", "consent_ip",
+	"consent_basis", "consent_form", "consent_user_agent", "consent_confirmed_at",
 }
 
 // targets lists the columns each kind knows. Orders may carry columns of the

@@ -57,6 +57,7 @@ type wireMessage struct {
 		Timezone string `json:"timezone"`
 		Locale   string `json:"locale"`
 		IP       string `json:"ip"`
+		Agent    string `json:"userAgent"`
 	} `json:"context"`
 }
 

@@ -18,6 +18,7 @@ const (
 	maxName     = 200
 	maxShort    = 100
 	maxWording  = 2000
+	maxAgent    = 500
 	maxMessage  = 100
 	maxDocument = 32 << 10
 )

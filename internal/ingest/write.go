@@ -56,6 +56,9 @@ type Writer struct {
 	Listens []string
 	Since   time.Time
 	Tracked bool
+	// Confirm reports whether a consent by somebody of a country counts only when it
+	// is confirmed (double opt-in); nil: none does.
+	Confirm func(c lifecycle.Consent, country string) bool
 
 	known    idCache
 	repeated bool // the last batch met rows that were already there
@@ -193,7 +196,10 @@ func (w *Writer) upsert(ctx context.Context, list []*CustomerRow, now time.Time)
 	for i, c := range list {
 		customers[i] = c.Customer
 		for _, consent := range c.Consents {
-			consents = append(consents, ledger.ConsentRow{ExternalID: c.Customer.ExternalID, Consent: consent})
+			if w.Confirm != nil && w.Confirm(consent, c.Customer.Country) {
+				consent.State = lifecycle.ConsentPending
+			}
+			consents = append(consents, ledger.ConsentRow{ExternalID: c.Customer.ExternalID, Consent: consent, Live: w.Tracked})
 		}
 	}
 	return w.Store.UpsertCustomers(ctx, customers, consents, now)

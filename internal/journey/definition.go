@@ -15,9 +15,10 @@ type Definition struct {
 	Description string
 	Agent       string // who decides on touches: AgentCampaign or AgentWinback
 	Class       lifecycle.MessageClass
-	Tags        []string
-	Priority    int     // 0-100; the higher one gets the last frequency-cap slot
-	Holdout     float64 // share who enter but receive nothing, in [0,1]
+	Tags        []string // with the topic
+	Topic       string   // what it is about, as customers may leave it; empty = nothing they can leave
+	Priority    int      // 0-100; the higher one gets the last frequency-cap slot
+	Holdout     float64  // share who enter but receive nothing, in [0,1]
 	Entry       Entry
 	Reentry     Reentry
 	Goal        *Goal // nil: the journey has no goal
@@ -125,7 +126,8 @@ type Touch struct {
 	Offers       []string // catalogue ids and NoOffer, in the order written
 	Brief        string   // for the copywriter
 	Class        lifecycle.MessageClass
-	Tags         []string // those of the journey and its own
+	Tags         []string // those of the journey and its own, with the topic
+	Topic        string   // the journey's unless the step names one
 	AlwaysReview bool     // a person sees every single touch
 }
 

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 // ParseOptions is what a definition is checked against besides itself.
 type ParseOptions struct {
 	Offers []string // the catalogue's ids; nil leaves offers unchecked
+	Topics []string // the brand's topics; nil leaves topics unchecked
 }
 
 // Defaults of what a definition may leave out.
@@ -25,7 +27,7 @@ func Parse(file string, source []byte, o ParseOptions) (*Definition, error) {
 	if len(r.errors) > 0 {
 		return nil, r.errors.sorted()
 	}
-	p := &builder{offers: o.Offers, ids: map[string]bool{}}
+	p := &builder{offers: o.Offers, topics: o.Topics, ids: map[string]bool{}}
 	d := p.definition(root)
 	if len(r.errors) > 0 {
 		return nil, r.errors.sorted()
@@ -37,6 +39,7 @@ func Parse(file string, source []byte, o ParseOptions) (*Definition, error) {
 // builder builds one definition; mistakes go to the reader of the nodes.
 type builder struct {
 	offers []string
+	topics []string
 	ids    map[string]bool
 	steps  int
 	d      *Definition
@@ -45,7 +48,7 @@ type builder struct {
 func (p *builder) definition(root node) *Definition {
 	d := &Definition{Agent: AgentCampaign, Class: lifecycle.Marketing, Priority: defaultPriority, Fallback: FallbackSkip, Reentry: Reentry{Never: true}}
 	p.d = d
-	f, ok := root.fields("key", "journey", "title", "description", "agent", "class", "tags", "priority", "holdout", "entry", "reentry", "goal", "exit", "window", "fallback", "steps")
+	f, ok := root.fields("key", "journey", "title", "description", "agent", "class", "tags", "topic", "priority", "holdout", "entry", "reentry", "goal", "exit", "window", "fallback", "steps")
 	if !ok {
 		return d
 	}
@@ -74,6 +77,10 @@ func (p *builder) definition(root node) *Definition {
 	}
 	if n, ok := f["tags"]; ok {
 		d.Tags = p.tags(n)
+	}
+	if n, ok := f["topic"]; ok {
+		d.Topic = p.topic(n)
+		d.Tags = with(d.Tags, d.Topic)
 	}
 	if n, ok := f["priority"]; ok {
 		d.Priority = n.whole("priority", 0, 100)
@@ -120,6 +127,23 @@ func (p *builder) tags(n node) []string {
 		tags = append(tags, item.name("tag"))
 	}
 	return tags
+}
+
+// topic reads what customers may leave on the preference page. It is a tag too.
+func (p *builder) topic(n node) string {
+	topic := n.name("topic")
+	if topic != "" && p.topics != nil && !slices.Contains(p.topics, topic) {
+		n.fail(suggest(topic, p.topics), "the brand has no topic %q", topic)
+	}
+	return topic
+}
+
+// with adds a tag that is not among the tags yet.
+func with(tags []string, tag string) []string {
+	if tag == "" || slices.Contains(tags, tag) {
+		return tags
+	}
+	return append(tags, tag)
 }
 
 func (p *builder) entry(n node) Entry {

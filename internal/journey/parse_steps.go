@@ -95,12 +95,12 @@ func (p *builder) step(n node, depth int) Step {
 func (p *builder) touch(n node, id string) *Touch {
 	t := &Touch{
 		Slot: p.d.Name + "/" + id, Channels: []lifecycle.Channel{lifecycle.Email}, Offers: []string{NoOffer},
-		Class: p.d.Class, Tags: slices.Clone(p.d.Tags),
+		Class: p.d.Class, Tags: slices.Clone(p.d.Tags), Topic: p.d.Topic,
 	}
 	if !n.present() { // touch: with nothing under it takes every default
 		return t
 	}
-	f, ok := n.fields("key of touch", "slot", "channels", "offers", "brief", "review", "class", "tags")
+	f, ok := n.fields("key of touch", "slot", "channels", "offers", "brief", "review", "class", "tags", "topic")
 	if !ok {
 		return t
 	}
@@ -126,6 +126,11 @@ func (p *builder) touch(n node, id string) *Touch {
 	}
 	if class, ok := f["class"]; ok {
 		t.Class = p.class(class)
+	}
+	if topic, ok := f["topic"]; ok {
+		t.Tags = slices.DeleteFunc(t.Tags, func(tag string) bool { return tag == t.Topic })
+		t.Topic = p.topic(topic)
+		t.Tags = with(t.Tags, t.Topic)
 	}
 	if tags, ok := f["tags"]; ok {
 		for _, tag := range p.tags(tags) {

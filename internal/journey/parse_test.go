@@ -63,7 +63,7 @@ func TestShippedJourneys(t *testing.T) {
 	t.Parallel()
 	valid := validator(t)
 	shipped := journey.Shipped()
-	for _, name := range []string{"welcome", "cart-recovery", "winback", "at-risk"} {
+	for _, name := range []string{"welcome", "cart-recovery", "winback", "at-risk", "double-opt-in"} {
 		source, ok := shipped[name]
 		if !ok {
 			t.Errorf("%s is not shipped", name)
@@ -77,12 +77,51 @@ func TestShippedJourneys(t *testing.T) {
 			t.Errorf("%v", err)
 			continue
 		}
-		if d.Name != name || len(d.Touches()) < 2 || d.Goal == nil || d.Goal.Event != "Order Completed" {
+		if name == "double-opt-in" {
+			if d.Class != lifecycle.Transactional || d.Topic != "" || d.Holdout != 0 {
+				t.Errorf("%s asks for a confirmation, whoever it is: %+v", name, d)
+			}
+			continue
+		}
+		if d.Name != name || len(d.Touches()) < 2 || d.Goal == nil || d.Goal.Event != "Order Completed" || d.Topic == "" {
 			t.Errorf("%s parsed as %+v", name, d)
 		}
 	}
-	if len(shipped) != 4 {
+	if len(shipped) != 5 {
 		t.Errorf("%d journeys are shipped", len(shipped))
+	}
+}
+
+// TestTopics: a topic is a tag; a step's own stands in the place of the journey's.
+func TestTopics(t *testing.T) {
+	t.Parallel()
+	const source = `
+journey: j
+entry: {event: Signed Up}
+tags: [care]
+topic: news
+steps:
+  - {id: a, touch: {}}
+  - {id: b, touch: {topic: offers, tags: [promotion]}}
+`
+	d, err := journey.Parse("j.yaml", []byte(source), journey.ParseOptions{Topics: []string{"news", "offers"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ := d.Step("a")
+	b, _ := d.Step("b")
+	if got := fmt.Sprint(d.Topic, d.Tags, a.Touch.Topic, a.Touch.Tags, b.Touch.Topic, b.Touch.Tags); got != "news[care news]news[care news]offers[care offers promotion]" {
+		t.Errorf("topics: %s", got)
+	}
+	if err := validator(t)(source); err != nil {
+		t.Errorf("schema: %v", err)
+	}
+	_, err = journey.Parse("j.yaml", []byte(source), journey.ParseOptions{Topics: []string{"news", "offer"}})
+	if err == nil || !strings.Contains(err.Error(), `the brand has no topic "offers"`) || !strings.Contains(err.Error(), "offer") {
+		t.Errorf("a topic the brand has not: %v", err)
+	}
+	if _, err := journey.Parse("j.yaml", []byte(source), journey.ParseOptions{}); err != nil {
+		t.Errorf("unchecked: %v", err)
 	}
 }
 
@@ -140,11 +179,11 @@ steps:
 		t.Errorf("window: %+v", d.Window)
 	}
 	one, _ := d.Step("one")
-	if got := fmt.Sprintf("%+v", *one.Touch); got != "{Slot:full/one Channels:[email] Offers:[none] Brief: Class:transactional Tags:[a b] AlwaysReview:false}" {
+	if got := fmt.Sprintf("%+v", *one.Touch); got != "{Slot:full/one Channels:[email] Offers:[none] Brief: Class:transactional Tags:[a b] Topic: AlwaysReview:false}" {
 		t.Errorf("defaults: %s", got)
 	}
 	two, _ := d.Step("two")
-	if got := fmt.Sprintf("%+v", *two.Touch); got != "{Slot:shop/slot Channels:[sms email] Offers:[none ten-percent] Brief:Be brief. Class:marketing Tags:[a b c] AlwaysReview:true}" {
+	if got := fmt.Sprintf("%+v", *two.Touch); got != "{Slot:shop/slot Channels:[sms email] Offers:[none ten-percent] Brief:Be brief. Class:marketing Tags:[a b c] Topic: AlwaysReview:true}" {
 		t.Errorf("touch: %s", got)
 	}
 	three, _ := d.Step("three")

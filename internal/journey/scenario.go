@@ -135,7 +135,7 @@ func (s *Scenario) consent(n node) {
 	}
 	f, _ := n.fields("channel", known...)
 	for name, n := range f {
-		state := lifecycle.ConsentState(n.choice("consent", string(lifecycle.ConsentGranted), string(lifecycle.ConsentWithdrawn), string(lifecycle.ConsentUnknown)))
+		state := lifecycle.ConsentState(n.choice("consent", string(lifecycle.ConsentGranted), string(lifecycle.ConsentWithdrawn), string(lifecycle.ConsentPending), string(lifecycle.ConsentUnknown)))
 		s.Profile.Consents[lifecycle.Channel(name)] = lifecycle.Consent{Channel: lifecycle.Channel(name), State: state, At: s.Start}
 	}
 }

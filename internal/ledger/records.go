@@ -22,6 +22,16 @@ type JourneyRow struct {
 type ConsentRow struct {
 	ExternalID string
 	lifecycle.Consent
+	// Live: said just now, not read from a file. A pending one asks the customer to
+	// confirm.
+	Live bool
+}
+
+// Act reports whether the customer did something for it just now, with the wording
+// on file. That lifts an earlier unsubscribe or erasure; a trait that a shop merely
+// repeats does not.
+func (c ConsentRow) Act() bool {
+	return c.Live && c.Wording != "" && c.State != lifecycle.ConsentWithdrawn
 }
 
 // OrderRow is an order as the source reported it.

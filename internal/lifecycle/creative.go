@@ -119,5 +119,7 @@ type Message struct {
 	HTML           string
 	Text           string
 	UnsubscribeURL string // one-click, RFC 8058
+	PreferencesURL string // the customer's preference page
+	ConfirmURL     string // confirms a consent, in messages that ask for it; empty otherwise
 	Categories     []string
 }

@@ -23,26 +23,6 @@ type Customer struct {
 	ErasedAt   time.Time // zero unless the customer asked to be erased
 }
 
-// ConsentState says whether a customer agreed to be written to on a channel.
-type ConsentState string
-
-// Consent states. Absence of a record is ConsentUnknown.
-const (
-	ConsentUnknown   ConsentState = "unknown"
-	ConsentGranted   ConsentState = "granted"
-	ConsentWithdrawn ConsentState = "withdrawn"
-)
-
-// Consent is the latest statement of a customer about one channel, with proof.
-type Consent struct {
-	Channel Channel
-	State   ConsentState
-	At      time.Time
-	Source  string // where it was given: "checkout", "import", "one-click"
-	Wording string // the sentence shown
-	IP      string
-}
-
 // OrderStats sums a customer's orders in the brand's currency.
 type OrderStats struct {
 	Count    int   // orders, refunds not counted
@@ -113,6 +93,7 @@ func DefaultStageThresholds() StageThresholds {
 type Profile struct {
 	Customer   Customer
 	Consents   map[Channel]Consent
+	Wishes     Wishes
 	Orders     OrderStats
 	Engagement Engagement
 	Touches    TouchStats

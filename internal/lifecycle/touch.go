@@ -127,6 +127,14 @@ type Finding struct {
 	Limit   string    `json:"limit"` // what is allowed
 	Until   time.Time `json:"until,omitzero"`
 	Reason  string    `json:"reason"`
+	Law     *Law      `json:"law,omitempty"` // the provision behind the finding, where there is one
+}
+
+// Law names a provision of the guardrails' catalogue of laws.
+type Law struct {
+	ID      string `json:"id"`   // "ca-casl-implied-purchase"
+	Cite    string `json:"cite"` // "S.C. 2010, c. 23, s. 10(10)(a)"
+	Version string `json:"version"`
 }
 
 // Verdict is the merged judgement of all rules on one touch.
@@ -134,6 +142,7 @@ type Verdict struct {
 	Outcome  Outcome   `json:"outcome"`
 	Until    time.Time `json:"until,omitzero"` // with Defer: the earliest instant all deferring rules allow
 	Findings []Finding `json:"findings,omitempty"`
+	Law      *Law      `json:"law,omitempty"` // the provision that permits writing to this customer at all; marketing only
 }
 
 // Reason is the sentence of the finding that decided, or "" when allowed.

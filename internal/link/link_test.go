@@ -98,3 +98,47 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
+
+// TestConfirmLinks: a confirmation is good for one customer, channel and address,
+// and is no unsubscribe link; nor the other way round.
+func TestConfirmLinks(t *testing.T) {
+	t.Parallel()
+	const customer = lifecycle.CustomerID("018f0000-0000-7000-8000-000000000001")
+	s := signer(t, newKey, oldKey)
+	token := func(u string) string { return u[strings.LastIndexByte(u, '/')+1:] }
+	u := s.Confirm("https://news.example/", customer, lifecycle.SMS, " Ada@Example.com")
+	if !strings.HasPrefix(u, "https://news.example/c/c1.") || strings.Contains(strings.ToLower(u), "ada") {
+		t.Errorf("link %s", u)
+	}
+	got, err := s.VerifyConfirm(token(u))
+	want := link.Claims{Customer: customer, Channel: lifecycle.SMS, Address: link.AddressMark("ada@example.com")}
+	if err != nil || got != want {
+		t.Errorf("%+v, %v; want %+v", got, err, want)
+	}
+	if _, err := s.VerifyConfirm(token(signer(t, oldKey).Confirm("x", customer, lifecycle.SMS, "a"))); err != nil {
+		t.Errorf("signed by a key that is kept: %v", err)
+	}
+	if _, err := s.Verify(token(u)); lifecycle.CodeOf(err) != lifecycle.Forbidden {
+		t.Errorf("a confirmation unsubscribed somebody: %v", err)
+	}
+	if _, err := s.VerifyConfirm(token(s.Unsubscribe("x", customer, lifecycle.SMS))); lifecycle.CodeOf(err) != lifecycle.Forbidden {
+		t.Errorf("an unsubscribe link confirmed something: %v", err)
+	}
+}
+
+func FuzzVerifyConfirm(f *testing.F) {
+	s := signer(f, newKey)
+	u := s.Confirm("x", "018f0000-0000-7000-8000-000000000001", lifecycle.Email, "ada@example.com")
+	f.Add(u[strings.LastIndexByte(u, '/')+1:])
+	f.Add("c1..")
+	f.Add("u1.x.y")
+	f.Fuzz(func(t *testing.T, token string) {
+		c, err := s.VerifyConfirm(token)
+		if err != nil && (lifecycle.CodeOf(err) != lifecycle.Forbidden || c != link.Claims{}) {
+			t.Fatalf("%v with %+v", err, c)
+		}
+		if err == nil && s.Confirm("x", c.Customer, c.Channel, "ada@example.com") != u {
+			t.Fatalf("a token nobody signed: %q", token)
+		}
+	})
+}

@@ -101,10 +101,10 @@ func TestErasure(t *testing.T) {
 	run := h.resting(t, name, ids[0])
 	h.mail(t, name, "note", ids[0])
 	customer := run.CustomerID
-	erased, err := h.plane.Erase(t.Context(), customer, "maria")
+	erased, err := h.plane.Erase(t.Context(), customer, "maria", "asked by letter")
 	must(t, err)
-	if erased.Runs != 1 {
-		t.Errorf("erased %+v", erased)
+	if erased.DoneAt.IsZero() || !strings.Contains(string(erased.Receipt), `"email": "accepted, job`) {
+		t.Errorf("receipt %s of %+v", erased.Receipt, erased)
 	}
 	h.ended(t, name, 1, 20*time.Second)
 	profile, err := h.Store.Profile(t.Context(), customer)

@@ -15,6 +15,7 @@ type keys struct {
 	LinkKey     string `json:"link_key"`
 	SendGridKey string `json:"sendgrid_key"`
 	OpenAIKey   string `json:"openai_key"`
+	PrivacyKey  string `json:"privacy_key"`
 }
 
 // loadKeys reads the keys of a data folder, or draws and keeps them. Without a
@@ -27,6 +28,10 @@ func loadKeys(file string) (keys, error) {
 			if err := json.Unmarshal(source, &k); err != nil {
 				return k, fmt.Errorf("%s is damaged, remove it: %w", file, err)
 			}
+			if k.PrivacyKey == "" { // drawn before there was one
+				k.PrivacyKey = secret()
+				return k, k.save(file)
+			}
 			return k, nil
 		}
 		if !errors.Is(err, os.ErrNotExist) {
@@ -34,16 +39,20 @@ func loadKeys(file string) (keys, error) {
 		}
 	}
 	k := keys{
-		WriteKey: "wk" + secret(), LinkKey: secret(), SendGridKey: "SG." + secret(), OpenAIKey: "sk-" + secret(),
+		WriteKey: "wk" + secret(), LinkKey: secret(), SendGridKey: "SG." + secret(), OpenAIKey: "sk-" + secret(), PrivacyKey: secret(),
 	}
 	if file == "" {
 		return k, nil
 	}
+	return k, k.save(file)
+}
+
+func (k keys) save(file string) error {
 	source, err := json.MarshalIndent(k, "", "  ")
 	if err != nil {
-		return k, err
+		return err
 	}
-	return k, os.WriteFile(file, source, 0o600)
+	return os.WriteFile(file, source, 0o600)
 }
 
 func secret() string {

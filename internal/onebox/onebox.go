@@ -147,6 +147,7 @@ func (b *Box) serve(ctx context.Context) error {
 	c.Temporal.Address, c.Temporal.Namespace, c.Temporal.UIURL = b.Stack.TemporalAddress, b.Stack.TemporalNamespace, b.Stack.UIURL
 	c.Gateway.Listen, c.Gateway.PublicURL = gatewayListener.Addr().String(), gatewayURL
 	c.Gateway.WriteKeys, c.Gateway.LinkKeys = []string{b.keys.WriteKey}, []string{b.keys.LinkKey}
+	c.Privacy.Keys = []string{b.keys.PrivacyKey}
 	c.SendGrid.APIKey, c.SendGrid.BaseURL = b.keys.SendGridKey, b.SandboxURL
 	c.OpenAI.APIKey, c.OpenAI.BaseURL = b.keys.OpenAIKey, b.SandboxURL+"/v1"
 	b.listeners.gateway, b.listeners.vendors = gatewayListener, sandboxListener

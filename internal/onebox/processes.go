@@ -50,7 +50,10 @@ func NewGateway(o GatewayOptions) (*gateway.Server, error) {
 		Outcomes: o.Store, Unsubscribing: o.Store, Customers: o.Store, Events: o.Store, Listens: o.Store.Listens,
 		Checks: map[string]func(context.Context) error{"database": o.Store.Ping}, Metrics: o.Metrics, Log: o.Log,
 	}
+	settings.Choices, settings.Wording = o.Store, o.Brand
+	settings.PrivacyKeys, settings.ClientIPHeader = o.Config.Privacy.Keys, o.Config.Privacy.ClientIPHeader
 	if o.Temporal != nil {
+		settings.Privacy = privacyDesk{o.Store, &worker.Starter{Client: o.Temporal, Scale: o.Clock.Scale, Review: o.Config.Review}}
 		settings.Checks["temporal"] = func(ctx context.Context) error {
 			_, err := o.Temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
 			return err

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,7 +17,8 @@ import (
 // theirs, in one transaction; inserted counts the customers that are new. Empty
 // fields keep what is stored, attributes are merged key by key, the earliest
 // CreatedAt stands, and at is used where none is given. A customer twice in the
-// batch counts as the last. Erased customers stay erased.
+// batch counts as the last. Erased customers stay erased; one who agrees anew, live
+// and with the wording on file, is a new customer with nothing of the old one.
 func (s *Store) UpsertCustomers(ctx context.Context, customers []lifecycle.Customer, consents []ledger.ConsentRow, at time.Time) (inserted int, err error) {
 	rows := make([]dbsqlc.Customer, 0, len(customers))
 	place := make(map[string]int, len(customers))
@@ -36,8 +38,24 @@ func (s *Store) UpsertCustomers(ctx context.Context, customers []lifecycle.Custo
 	if err != nil {
 		return 0, err
 	}
-	err = s.transaction(ctx, "save customers", func(q *dbsqlc.Queries, _ pgx.Tx) error {
+	var back dbsqlc.RetireErasedIDsParams
+	for _, c := range consents {
+		if c.Act() {
+			back.ExternalIds, back.Ats = append(back.ExternalIds, c.ExternalID), append(back.Ats, instant(c.At))
+		}
+	}
+	if slices.ContainsFunc(consents, func(c ledger.ConsentRow) bool { return c.Live && c.State == lifecycle.ConsentPending }) {
+		if err := s.ensure(ctx, eventsTable, at); err != nil {
+			return 0, err
+		}
+	}
+	err = s.transaction(ctx, "save customers", func(q *dbsqlc.Queries, tx pgx.Tx) error {
 		inserted = 0
+		if len(back.ExternalIds) > 0 {
+			if err := q.RetireErasedIDs(ctx, back); err != nil {
+				return err
+			}
+		}
 		if len(rows) > 0 {
 			saved, err := q.UpsertCustomers(ctx, dbsqlc.UpsertCustomersParams{Batch: encoded, At: instant(at)})
 			if err != nil {
@@ -49,7 +67,7 @@ func (s *Store) UpsertCustomers(ctx context.Context, customers []lifecycle.Custo
 				}
 			}
 		}
-		return saveConsents(ctx, q, consents)
+		return saveConsents(ctx, q, tx, consents, at)
 	})
 	if err != nil {
 		return 0, err
@@ -111,7 +129,7 @@ func (s *Store) Profile(ctx context.Context, id lifecycle.CustomerID) (lifecycle
 	if err != nil {
 		return lifecycle.Profile{}, translate(err, "read customer "+string(id))
 	}
-	return profileOf(row.Customer, row.CustomerStat, row.Consents)
+	return profileOf(row.Customer, row.CustomerStat, row.Consents, row.Wishes)
 }
 
 // FindCustomer returns the customer with this id of ours, external id or e-mail

@@ -53,7 +53,7 @@ func TestEnterReentry(t *testing.T) {
 	if _, entered, err := b.Enter(t.Context(), ledger.Entry{Journey: "welcome", CustomerID: customers[0], At: noon}); err != nil || !entered {
 		t.Errorf("another journey does not count: %v %v", entered, err)
 	}
-	b.must(b.EraseCustomer(t.Context(), customers[7], noon))
+	b.erase(customers[7], noon)
 	for _, c := range []lifecycle.CustomerID{customers[7], lifecycle.CustomerID(id())} {
 		_, _, err := b.Enter(t.Context(), ledger.Entry{Journey: "cart", CustomerID: c, At: noon})
 		wantCode(t, err, lifecycle.NotFound)
@@ -114,7 +114,7 @@ func TestEnrolRampOnlyAdds(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	customers := b.customers(300)
-	b.must(b.EraseCustomer(t.Context(), customers[0], noon))
+	b.erase(customers[0], noon)
 	cohort := ledger.Cohort{Campaign: "spring", Journey: "winback", Version: 3, Where: "c.external_id >= $1 and s.orders_count = $2",
 		Args: []any{"c000000", 0}, EntryKey: "spring", Holdout: 0.1, Global: 0.05, At: noon}
 	enrolled := func() map[lifecycle.CustomerID]string {

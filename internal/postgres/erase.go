@@ -6,22 +6,33 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"touchstone/internal/ledger"
 	"touchstone/internal/lifecycle"
 	"touchstone/internal/postgres/dbsqlc"
 )
 
+// belongings are tables of things that belong to a customer and go with the
+// erasure row by row. Those that do not exist are left out.
+var belongings = []string{"devices"}
+
 // EraseCustomer removes what is personal about a customer, in one transaction:
-// profile, attributes, event properties, entry data, products bought and
-// provider texts are emptied, consents withdrawn, pending runs ended, touches not
-// yet sent skipped; running journeys end when they see it. What stays is pseudonymous: orders as amounts, the ledger, the
-// decision log. Suppressions stay too, as hashes. Repeating it changes nothing.
-func (s *Store) EraseCustomer(ctx context.Context, id lifecycle.CustomerID, at time.Time) error {
+// profile, attributes, event properties, entry data, products bought, proof of
+// consent, wishes, devices and provider texts are emptied, addresses suppressed by
+// their hash, consents withdrawn, runs ended, touches not yet sent skipped. What
+// stays is pseudonymous: orders as amounts, the ledger, the decision log, the
+// consent history without its proof. Repeating it removes what has come in since.
+func (s *Store) EraseCustomer(ctx context.Context, id lifecycle.CustomerID, at time.Time) (ledger.Erased, error) {
+	var done ledger.Erased
 	if err := s.ensure(ctx, historyTable, at); err != nil {
-		return err
+		return done, err
 	}
 	when, customer := instant(at), string(id)
-	return s.transaction(ctx, "erase customer "+customer, func(q *dbsqlc.Queries, _ pgx.Tx) error {
+	err := s.transaction(ctx, "erase customer "+customer, func(q *dbsqlc.Queries, _ pgx.Tx) error {
+		done = ledger.Erased{}
 		if err := lock(ctx, q, "customer", id); err != nil {
+			return err
+		}
+		if err := q.SuppressErased(ctx, dbsqlc.SuppressErasedParams{ID: customer, At: when}); err != nil {
 			return err
 		}
 		erased, err := q.EraseProfile(ctx, dbsqlc.EraseProfileParams{ID: customer, At: when})
@@ -34,18 +45,27 @@ func (s *Store) EraseCustomer(ctx context.Context, id lifecycle.CustomerID, at t
 		if err := q.CloseOpenTouches(ctx, dbsqlc.CloseOpenTouchesParams{ID: customer, At: when, Reason: "the customer was erased"}); err != nil {
 			return err
 		}
-		if err := q.EraseRuns(ctx, dbsqlc.EraseRunsParams{ID: customer, At: when}); err != nil {
+		if done.Runs, err = q.EraseRuns(ctx, dbsqlc.EraseRunsParams{ID: customer, At: when}); err != nil {
 			return err
 		}
 		if err := q.EraseConsents(ctx, dbsqlc.EraseConsentsParams{ID: customer, At: when}); err != nil {
 			return err
 		}
-		for _, erase := range []func(context.Context, string) error{
-			q.EraseStats, q.EraseEvents, q.EraseOrders, q.EraseOutbox, q.EraseProviderDetails} {
+		for _, erase := range []func(context.Context, string) error{q.EraseConsentProof, q.EraseWishes, q.EraseStats} {
 			if err := erase(ctx, customer); err != nil {
 				return err
 			}
 		}
-		return nil
+		for _, part := range []struct {
+			count *int64
+			erase func(context.Context, string) (int64, error)
+		}{{&done.Events, q.EraseEvents}, {&done.Orders, q.EraseOrders}, {new(int64), q.EraseOutbox}, {&done.Reports, q.EraseProviderDetails}} {
+			if *part.count, err = part.erase(ctx, customer); err != nil {
+				return err
+			}
+		}
+		done.Belongings, err = q.ForgetIn(ctx, dbsqlc.ForgetInParams{Tables: belongings, CustomerID: customer})
+		return err
 	})
+	return done, err
 }

@@ -15,7 +15,7 @@ func TestForecastIsWhatEnrolDoes(t *testing.T) {
 	b := setup(t)
 	people := b.customers(300)
 	b.must(b.SetConsent(t.Context(), people[0], lifecycle.Consent{Channel: lifecycle.Email, State: lifecycle.ConsentGranted, At: noon}))
-	b.must(b.EraseCustomer(t.Context(), people[1], noon))
+	b.erase(people[1], noon)
 	rapid.Check(t, func(r *rapid.T) {
 		name := "j" + id()[24:]
 		share := rapid.Float64Range(0, 0.9)
@@ -57,7 +57,7 @@ func TestRehearseKeepsNothing(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	people := b.customers(5)
-	b.must(b.EraseCustomer(t.Context(), people[4], noon))
+	b.erase(people[4], noon)
 	b.must(b.Suppress(t.Context(), lifecycle.Email, "c000000@example.com", "bounce", "test", noon))
 	situations, err := b.Rehearse(t.Context(), people, "winback", noon)
 	b.must(err)

@@ -21,7 +21,7 @@ func TestUpsertCustomers(t *testing.T) {
 	b := setup(t)
 	full := lifecycle.Customer{ExternalID: "a", Email: "a@example.com", Phone: "+15550001", FirstName: "Ada", LastName: "L", Locale: "en-GB",
 		Country: "GB", Region: "LND", PostalCode: "E1", TimeZone: "Europe/London", Attributes: map[string]any{"tier": "gold", "n": 1.0, "nul": "a\u0000b"}, CreatedAt: noon}
-	grant := ledger.ConsentRow{ExternalID: "a", Consent: lifecycle.Consent{Channel: lifecycle.Email, State: lifecycle.ConsentGranted, At: noon, Source: "checkout", Wording: "w", IP: "192.0.2.1"}}
+	grant := ledger.ConsentRow{ExternalID: "a", Consent: lifecycle.Consent{Channel: lifecycle.Email, State: lifecycle.ConsentGranted, Basis: lifecycle.BasisExpress, At: noon, Source: "checkout", Wording: "w", IP: "192.0.2.1"}}
 	withdraw := grant
 	withdraw.State = lifecycle.ConsentWithdrawn
 	n, err := b.UpsertCustomers(t.Context(), []lifecycle.Customer{{ExternalID: "a", FirstName: "Old"}, full}, []ledger.ConsentRow{withdraw, grant}, noon)
@@ -288,9 +288,9 @@ func TestEraseCustomer(t *testing.T) {
 	b.must(err)
 	b.must(b.AppendDecisions(t.Context(), []ledger.Record{{At: noon, Kind: "k", Actor: "a", CustomerID: c}}))
 	for range 2 {
-		b.must(b.EraseCustomer(t.Context(), c, noon.Add(day)))
+		b.erase(c, noon.Add(day))
 	}
-	for _, table := range []string{"customers", "customer_stats", "consents", "suppressions", "events", "orders", "event_outbox", "journey_runs", "touches", "touch_history", "provider_events", "decision_log"} {
+	for _, table := range []string{"customers", "customer_stats", "consents", "consent_records", "wishes", "suppressions", "events", "orders", "event_outbox", "journey_runs", "touches", "touch_history", "provider_events", "decision_log"} {
 		left := query[int](b, fmt.Sprintf(`select count(*) from %s x where to_jsonb(x)::text ~* 'me@example|15550009|marlene|secret|10115|bello|192\.0\.2\.7|bonn|truss'`, table))
 		if left != 0 {
 			t.Errorf("%s still has personal data", table)
@@ -304,9 +304,10 @@ func TestEraseCustomer(t *testing.T) {
 	if a, s := b.state(open), b.state(sent); a != lifecycle.TouchSkipped || s != lifecycle.TouchDelivered {
 		t.Errorf("open %s, sent %s", a, s)
 	}
-	if n := query[int](b, "select count(*) from suppressions"); n != 1 {
-		t.Errorf("%d suppressions", n)
+	if n := query[int](b, "select count(*) from suppressions where reason = 'erased'"); n != 5 {
+		t.Errorf("%d suppressions, want every channel's", n)
 	}
-	wantCode(t, b.EraseCustomer(t.Context(), lifecycle.CustomerID(id()), noon), lifecycle.NotFound)
+	_, err = b.EraseCustomer(t.Context(), lifecycle.CustomerID(id()), noon)
+	wantCode(t, err, lifecycle.NotFound)
 	b.verified()
 }

@@ -123,6 +123,8 @@ func reserveLocked(ctx context.Context, q *dbsqlc.Queries, asked []ledger.Reserv
 			continue
 		}
 		switch answer := answers[string(results[i].TouchID)]; {
+		case answer.Erased: // since it was planned: nothing is sent any more
+			results[i].Result, results[i].State = ledger.Closed, lifecycle.TouchSkipped
 		case answer.Cap != "":
 			results[i].Result, results[i].Cap = ledger.CapFull, answer.Cap
 		case answer.Sending:

@@ -65,7 +65,7 @@ func situationOf(row dbsqlc.SituationsRow) (ledger.Situation, error) {
 	if out.Run, err = runOf(row.JourneyRun); err != nil {
 		return out, err
 	}
-	if out.Profile, err = profileOf(row.Customer, row.CustomerStat, row.Consents); err != nil {
+	if out.Profile, err = profileOf(row.Customer, row.CustomerStat, row.Consents, row.Wishes); err != nil {
 		return out, err
 	}
 	out.Converted = row.Converted
@@ -110,7 +110,7 @@ func situationOf(row dbsqlc.SituationsRow) (ledger.Situation, error) {
 	return out, nil
 }
 
-func profileOf(c dbsqlc.Customer, st dbsqlc.CustomerStat, consents json.RawMessage) (lifecycle.Profile, error) {
+func profileOf(c dbsqlc.Customer, st dbsqlc.CustomerStat, consents, wishes json.RawMessage) (lifecycle.Profile, error) {
 	p := lifecycle.Profile{
 		Orders: lifecycle.OrderStats{Count: int(st.OrdersCount), Revenue: lifecycle.Money{Amount: st.Revenue, Currency: st.Currency},
 			FirstAt: moment(st.FirstOrderAt), LastAt: moment(st.LastOrderAt), LastItem: st.LastItem},
@@ -130,6 +130,13 @@ func profileOf(c dbsqlc.Customer, st dbsqlc.CustomerStat, consents json.RawMessa
 	for _, row := range rows {
 		consent := consentOf(row)
 		p.Consents[consent.Channel] = consent
+	}
+	if len(wishes) > 0 {
+		var w dbsqlc.Wish
+		if err := json.Unmarshal(wishes, &w); err != nil {
+			return p, lifecycle.Errorf(lifecycle.Internal, "decode wishes: %w", err)
+		}
+		p.Wishes = lifecycle.Wishes{Left: w.LeftTopics, Frequency: lifecycle.Frequency(w.Frequency)}
 	}
 	return p, nil
 }

@@ -162,6 +162,14 @@ func (b bench) state(t lifecycle.Touch) lifecycle.TouchState {
 	return got.State
 }
 
+// erase empties what is personal about a customer.
+func (b bench) erase(customer lifecycle.CustomerID, at time.Time) ledger.Erased {
+	b.t.Helper()
+	done, err := b.EraseCustomer(b.t.Context(), customer, at)
+	b.must(err)
+	return done
+}
+
 // verified fails the test unless ledger and decision log verify.
 func (b bench) verified() {
 	b.t.Helper()

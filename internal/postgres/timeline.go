@@ -61,9 +61,16 @@ func (t *timeline) profile(ctx context.Context, q *dbsqlc.Queries) error {
 }
 
 func (t *timeline) consents(ctx context.Context, q *dbsqlc.Queries) error {
-	rows, err := q.ConsentsOf(ctx, t.customer)
+	rows, err := q.ConsentRecordsOf(ctx, t.customer)
 	for _, c := range rows {
-		t.add(c.At, "consent", fmt.Sprintf("%s consent %s", c.Channel, c.State), from(c.Source), "")
+		title := c.Subject + " " + nameOr(c.State, "as it comes")
+		if _, err := lifecycle.ParseChannel(c.Subject); err == nil {
+			title = c.Subject + " consent " + c.State
+		}
+		if c.Basis != "" && c.Basis != string(lifecycle.BasisExpress) {
+			title += ", " + c.Basis
+		}
+		t.add(c.At, "consent", title, from(c.Source), "")
 	}
 	return err
 }

@@ -21,14 +21,9 @@ type Unsubscription struct {
 	At       time.Time
 	Event    BulkEvent // written when it is news; its customer is filled in
 	Listens  []string  // as in BulkBatch
-}
 
-// withdrawSQL withdraws a consent unless it is withdrawn already.
-const withdrawSQL = `
-insert into consents (customer_id, channel, state, at, source) values ($1, $2, 'withdrawn', $3, $4)
-on conflict (customer_id, channel) do update set state = 'withdrawn', at = greatest(consents.at, excluded.at),
-    source = excluded.source, wording = '', ip = ''
-where consents.state <> 'withdrawn'`
+	IP, UserAgent string // of the request, as proof
+}
 
 // Unsubscribe withdraws the consent, suppresses the address, writes the event
 // with its place in the outbox, and the decision record, in one transaction. A
@@ -46,24 +41,13 @@ func (s *Store) Unsubscribe(ctx context.Context, u Unsubscription) (changed bool
 		return false, lifecycle.Errorf(lifecycle.Internal, "encode unsubscription: %w", err)
 	}
 	err = s.transaction(ctx, "unsubscribe", func(q *dbsqlc.Queries, tx pgx.Tx) error {
-		var address *string
-		err := tx.QueryRow(ctx, `select address_of($2, email, phone, id) from customers where id = $1 and erased_at is null for update`,
-			string(u.Customer), string(u.Channel)).Scan(&address)
+		customer, err := present(ctx, q, u.Customer)
 		if err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, withdrawSQL, string(u.Customer), string(u.Channel), instant(u.At), u.Source)
-		if err != nil {
+		changed, err = withdraw(ctx, q, tx, customer, lifecycle.Consent{Channel: u.Channel, At: u.At, Source: u.Source, IP: u.IP, UserAgent: u.UserAgent})
+		if err != nil || !changed {
 			return err
-		}
-		if address != nil {
-			if err := q.Suppress(ctx, dbsqlc.SuppressParams{Channel: string(u.Channel), Address: *address,
-				Reason: "unsubscribed", Source: u.Source, At: instant(u.At)}); err != nil {
-				return err
-			}
-		}
-		if changed = tag.RowsAffected() > 0; !changed {
-			return nil
 		}
 		u.Event.CustomerID = u.Customer
 		if _, err := insertBulkEvents(ctx, tx, []BulkEvent{u.Event}, BulkBatch{Listens: u.Listens}); err != nil {
@@ -73,4 +57,47 @@ func (s *Store) Unsubscribe(ctx context.Context, u Unsubscription) (changed bool
 			CustomerID: u.Customer, Subject: string(u.Channel), Body: body}})
 	})
 	return changed && err == nil, err
+}
+
+// present locks the row of a customer who was not erased; any other is NotFound.
+func present(ctx context.Context, q *dbsqlc.Queries, id lifecycle.CustomerID) (dbsqlc.Customer, error) {
+	row, err := q.LockCustomer(ctx, string(id))
+	if err == nil && row.ErasedAt != nil {
+		return row, lifecycle.Errorf(lifecycle.NotFound, "customer %s was erased", id)
+	}
+	return row, err
+}
+
+// withdrawSQL withdraws a consent unless it is withdrawn already.
+const withdrawSQL = `
+insert into consents (customer_id, channel, state, at, source, wording, form, ip, user_agent) values ($1, $2, 'withdrawn', $3, $4, $5, $6, $7, $8)
+on conflict (customer_id, channel) do update set state = 'withdrawn', at = greatest(consents.at, excluded.at), source = excluded.source,
+    wording = excluded.wording, form = excluded.form, ip = excluded.ip, user_agent = excluded.user_agent, basis = 'express', confirmed_at = null
+where consents.state <> 'withdrawn'`
+
+// withdraw takes a consent back and suppresses the customer's address on the
+// channel. It reports whether that was news.
+func withdraw(ctx context.Context, q *dbsqlc.Queries, tx pgx.Tx, customer dbsqlc.Customer, c lifecycle.Consent) (bool, error) {
+	tag, err := tx.Exec(ctx, withdrawSQL, customer.ID, string(c.Channel), instant(c.At), c.Source, c.Wording, c.Form, c.IP, c.UserAgent)
+	if err != nil {
+		return false, err
+	}
+	if address := addressOf(customer, c.Channel); address != "" {
+		if err := q.Suppress(ctx, dbsqlc.SuppressParams{Channel: string(c.Channel), Address: address,
+			Reason: "unsubscribed", Source: c.Source, At: instant(c.At)}); err != nil {
+			return false, err
+		}
+	}
+	return tag.RowsAffected() > 0, nil
+}
+
+// addressOf is the SQL function address_of.
+func addressOf(c dbsqlc.Customer, channel lifecycle.Channel) string {
+	switch channel {
+	case lifecycle.Email:
+		return given[string](c.Email)
+	case lifecycle.SMS, lifecycle.WhatsApp:
+		return given[string](c.Phone)
+	}
+	return c.ID
 }

@@ -62,6 +62,7 @@ type Server struct {
 	mux     *http.ServeMux
 
 	violations violations
+	erasures   erasures
 
 	batchMu sync.Mutex
 	batches map[string]bool // batch ids handed out by POST /v3/mail/batch
@@ -131,6 +132,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v3/mail/send", s.mailSend)
 	mux.HandleFunc("/v3/mail/batch", s.mailBatch)
+	mux.HandleFunc("/v3/recipients/erasejob", s.eraseJob)
 	mux.HandleFunc("/v3/messages", s.messages)
 	mux.HandleFunc("/v3/messages/{id}", s.message)
 	mux.HandleFunc("/v3/", func(w http.ResponseWriter, _ *http.Request) {

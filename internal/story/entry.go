@@ -73,6 +73,9 @@ func (e Entry) Explain(currency string, zone *time.Location) []string {
 		}
 		lines = append(lines, line)
 	}
+	if law := r.Verdict.Law; law != nil && r.Verdict.Outcome == lifecycle.Allow {
+		lines = append(lines, "permitted by "+law.ID+": "+law.Cite)
+	}
 	if len(lines) == 0 && r.Reason != "" {
 		lines = append(lines, r.Reason)
 	}
@@ -115,7 +118,11 @@ func Finding(f lifecycle.Finding) string {
 	if f.Reason != "" {
 		text += ": " + f.Reason
 	}
-	return text + " (saw " + cmp.Or(f.Value, "-") + ", limit " + cmp.Or(f.Limit, "-") + ")"
+	text += " (saw " + cmp.Or(f.Value, "-") + ", limit " + cmp.Or(f.Limit, "-") + ")"
+	if f.Law != nil {
+		text += ", by " + f.Law.ID + ": " + f.Law.Cite
+	}
+	return text
 }
 
 // alternatives renders how many an agent turned down.

@@ -25,6 +25,8 @@ type Story struct {
 	LastOrder time.Time            `json:"last_order_at,omitzero"`
 	Touches   int                  `json:"touches"`
 	Consents  []Consent            `json:"consents"`
+	Left      []string             `json:"left_topics"`
+	Frequency lifecycle.Frequency  `json:"frequency,omitempty"`
 	Runs      []Chapter            `json:"runs"`
 	Outside   []Moment             `json:"outside"` // what belongs to no run
 
@@ -38,6 +40,16 @@ type Consent struct {
 	State   lifecycle.ConsentState `json:"state"`
 	At      time.Time              `json:"at"`
 	Source  string                 `json:"source,omitempty"`
+	Basis   lifecycle.Basis        `json:"basis,omitempty"`
+}
+
+// Says is the consent in words: channel, state, and what it rests on if it is implied.
+func (c Consent) Says() string {
+	text := string(c.Channel) + " " + string(c.State)
+	if c.State == lifecycle.ConsentGranted && (c.Basis == lifecycle.BasisPurchase || c.Basis == lifecycle.BasisInquiry) {
+		text += " (implied by " + string(c.Basis) + ")"
+	}
+	return text
 }
 
 // Chapter is one passage through one journey.
@@ -72,14 +84,14 @@ func Read(ctx context.Context, store *postgres.Store, customer lifecycle.Custome
 	told := Story{
 		Customer: customer.ID, External: customer.ExternalID, Zone: customer.TimeZone, Stage: profile.Stage(now, b.Stages),
 		Orders: profile.Orders.Count, Revenue: profile.Orders.Revenue, LastOrder: profile.Orders.LastAt, Touches: profile.Touches.Count,
-		Consents: []Consent{}, Runs: []Chapter{}, Outside: []Moment{}, location: time.UTC, currency: b.Currency,
+		Consents: []Consent{}, Left: append([]string{}, profile.Wishes.Left...), Frequency: profile.Wishes.Frequency, Runs: []Chapter{}, Outside: []Moment{}, location: time.UTC, currency: b.Currency,
 	}
 	if zone, err := time.LoadLocation(customer.TimeZone); err == nil && customer.TimeZone != "" {
 		told.location = zone
 	}
 	for _, channel := range lifecycle.Channels {
 		if c, ok := profile.Consents[channel]; ok {
-			told.Consents = append(told.Consents, Consent{channel, c.State, c.At, c.Source})
+			told.Consents = append(told.Consents, Consent{channel, c.State, c.At, c.Source, c.Basis})
 		}
 	}
 	if err := told.chapters(ctx, store); err != nil {

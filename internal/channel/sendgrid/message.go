@@ -61,7 +61,7 @@ func requestBody(m lifecycle.Message) ([]byte, error) {
 		out.AddContent(mail.NewContent("text/plain", m.Text))
 	}
 	if m.HTML != "" {
-		out.AddContent(mail.NewContent("text/html", untracked(m.HTML, m.UnsubscribeURL)))
+		out.AddContent(mail.NewContent("text/html", untracked(untracked(untracked(m.HTML, m.UnsubscribeURL), m.PreferencesURL), m.ConfirmURL)))
 	}
 	if m.UnsubscribeURL != "" {
 		out.Headers = map[string]string{
@@ -88,7 +88,8 @@ func tracking() *mail.TrackingSettings {
 }
 
 // untracked marks every link to url so that SendGrid leaves it alone: a
-// rewritten unsubscribe link breaks when the tracking domain does.
+// rewritten unsubscribe, preference or confirmation link breaks when the tracking
+// domain does.
 func untracked(body, url string) string {
 	if url == "" {
 		return body

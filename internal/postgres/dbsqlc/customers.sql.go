@@ -49,7 +49,8 @@ func (q *Queries) AddOrdersToStats(ctx context.Context, externalIds []string) er
 
 const customer = `-- name: Customer :one
 select c.id, c.external_id, c.email, c.phone, c.first_name, c.last_name, c.locale, c.country, c.region, c.postal_code, c.time_zone, c.attributes, c.created_at, c.erased_at, s.customer_id, s.orders_count, s.revenue, s.currency, s.first_order_at, s.last_order_at, s.last_item, s.engagement_weight, s.engagement_at, s.last_open_at, s.last_click_at, s.touches_count, s.last_touch_at,
-    (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = c.id)::jsonb as consents
+    (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = c.id)::jsonb as consents,
+    (select to_jsonb(w) from wishes w where w.customer_id = c.id)::jsonb as wishes
 from customers c join customer_stats s on s.customer_id = c.id where c.id = $1
 `
 
@@ -57,6 +58,7 @@ type CustomerRow struct {
 	Customer     Customer        `json:"customer"`
 	CustomerStat CustomerStat    `json:"customer_stat"`
 	Consents     json.RawMessage `json:"consents"`
+	Wishes       json.RawMessage `json:"wishes"`
 }
 
 func (q *Queries) Customer(ctx context.Context, id string) (CustomerRow, error) {
@@ -91,6 +93,7 @@ func (q *Queries) Customer(ctx context.Context, id string) (CustomerRow, error) 
 		&i.CustomerStat.TouchesCount,
 		&i.CustomerStat.LastTouchAt,
 		&i.Consents,
+		&i.Wishes,
 	)
 	return i, err
 }
@@ -189,23 +192,6 @@ func (q *Queries) FindCustomers(ctx context.Context, arg FindCustomersParams) ([
 		return nil, err
 	}
 	return items, nil
-}
-
-const importConsents = `-- name: ImportConsents :exec
-insert into consents (customer_id, channel, state, at, source, wording, ip)
-select b.customer_id, b.channel, b.state, b.at, b.source, b.wording, b.ip
-from jsonb_populate_recordset(null::consents, $1::jsonb) b
-join customers c on c.id = b.customer_id and c.erased_at is null
-order by b.customer_id, b.channel
-on conflict (customer_id, channel) do update set state = excluded.state, at = excluded.at,
-    source = excluded.source, wording = excluded.wording, ip = excluded.ip
-where excluded.at > consents.at or (excluded.at = consents.at and excluded.state = 'withdrawn')
-`
-
-// The latest statement counts; at the same instant a withdrawal does.
-func (q *Queries) ImportConsents(ctx context.Context, batch json.RawMessage) error {
-	_, err := q.db.Exec(ctx, importConsents, batch)
-	return err
 }
 
 const lockStats = `-- name: LockStats :exec

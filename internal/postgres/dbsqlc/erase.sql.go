@@ -10,6 +10,36 @@ import (
 	"time"
 )
 
+const acceptErasure = `-- name: AcceptErasure :one
+update customers set erased_at = coalesce(erased_at, $1::timestamptz) where id = $2 returning id, email, phone, erased_at
+`
+
+type AcceptErasureParams struct {
+	At time.Time `json:"at"`
+	ID string    `json:"id"`
+}
+
+type AcceptErasureRow struct {
+	ID       string     `json:"id"`
+	Email    *string    `json:"email"`
+	Phone    *string    `json:"phone"`
+	ErasedAt *time.Time `json:"erased_at"`
+}
+
+// From here on nothing is sent: who is erased enters nothing, and every touch is
+// judged and reserved against it. An erasure that was accepted before stays.
+func (q *Queries) AcceptErasure(ctx context.Context, arg AcceptErasureParams) (AcceptErasureRow, error) {
+	row := q.db.QueryRow(ctx, acceptErasure, arg.At, arg.ID)
+	var i AcceptErasureRow
+	err := row.Scan(
+		&i.ID,
+		&i.Email,
+		&i.Phone,
+		&i.ErasedAt,
+	)
+	return i, err
+}
+
 const closeOpenTouches = `-- name: CloseOpenTouches :exec
 with standing as (
     select t.id from touches t
@@ -34,9 +64,30 @@ func (q *Queries) CloseOpenTouches(ctx context.Context, arg CloseOpenTouchesPara
 	return err
 }
 
+const countRunning = `-- name: CountRunning :one
+select count(*)::int from journey_runs where customer_id = $1 and status = 'running'
+`
+
+func (q *Queries) CountRunning(ctx context.Context, id string) (int32, error) {
+	row := q.db.QueryRow(ctx, countRunning, id)
+	var column_1 int32
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const eraseConsentProof = `-- name: EraseConsentProof :exec
+update consent_records set wording = '', ip = '', user_agent = ''
+where customer_id = $1 and (wording, ip, user_agent) is distinct from ('', '', '')
+`
+
+func (q *Queries) EraseConsentProof(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, eraseConsentProof, id)
+	return err
+}
+
 const eraseConsents = `-- name: EraseConsents :exec
-update consents set state = 'withdrawn', at = greatest(at, $1::timestamptz), source = 'erasure', wording = '', ip = ''
-where customer_id = $2
+update consents set state = 'withdrawn', at = greatest(at, $1::timestamptz), source = 'erasure', wording = '', ip = '', user_agent = ''
+where customer_id = $2 and (state, wording, ip, user_agent) is distinct from ('withdrawn', '', '', '')
 `
 
 type EraseConsentsParams struct {
@@ -49,31 +100,40 @@ func (q *Queries) EraseConsents(ctx context.Context, arg EraseConsentsParams) er
 	return err
 }
 
-const eraseEvents = `-- name: EraseEvents :exec
-update events set properties = '{}' where customer_id = $1
+const eraseEvents = `-- name: EraseEvents :execrows
+update events set properties = '{}' where customer_id = $1 and properties <> '{}'
 `
 
-func (q *Queries) EraseEvents(ctx context.Context, id string) error {
-	_, err := q.db.Exec(ctx, eraseEvents, id)
-	return err
+func (q *Queries) EraseEvents(ctx context.Context, id string) (int64, error) {
+	result, err := q.db.Exec(ctx, eraseEvents, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
-const eraseOrders = `-- name: EraseOrders :exec
-update orders set first_item = '', coupon = '' where customer_id = $1
+const eraseOrders = `-- name: EraseOrders :execrows
+update orders set first_item = '', coupon = '' where customer_id = $1 and (first_item, coupon) is distinct from ('', '')
 `
 
-func (q *Queries) EraseOrders(ctx context.Context, id string) error {
-	_, err := q.db.Exec(ctx, eraseOrders, id)
-	return err
+func (q *Queries) EraseOrders(ctx context.Context, id string) (int64, error) {
+	result, err := q.db.Exec(ctx, eraseOrders, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
-const eraseOutbox = `-- name: EraseOutbox :exec
+const eraseOutbox = `-- name: EraseOutbox :execrows
 delete from event_outbox where customer_id = $1
 `
 
-func (q *Queries) EraseOutbox(ctx context.Context, id string) error {
-	_, err := q.db.Exec(ctx, eraseOutbox, id)
-	return err
+func (q *Queries) EraseOutbox(ctx context.Context, id string) (int64, error) {
+	result, err := q.db.Exec(ctx, eraseOutbox, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const eraseProfile = `-- name: EraseProfile :execrows
@@ -98,23 +158,27 @@ func (q *Queries) EraseProfile(ctx context.Context, arg EraseProfileParams) (int
 	return result.RowsAffected(), nil
 }
 
-const eraseProviderDetails = `-- name: EraseProviderDetails :exec
+const eraseProviderDetails = `-- name: EraseProviderDetails :execrows
 update provider_events p set detail = '' from touches t
-where t.customer_id = $1 and p.touch_id = t.id
+where t.customer_id = $1 and p.touch_id = t.id and p.detail <> ''
 `
 
-func (q *Queries) EraseProviderDetails(ctx context.Context, id string) error {
-	_, err := q.db.Exec(ctx, eraseProviderDetails, id)
-	return err
+func (q *Queries) EraseProviderDetails(ctx context.Context, id string) (int64, error) {
+	result, err := q.db.Exec(ctx, eraseProviderDetails, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
-const eraseRuns = `-- name: EraseRuns :exec
+const eraseRuns = `-- name: EraseRuns :execrows
 update journey_runs set entry = '{}',
-    due_at = case when status = 'pending' then null else due_at end,
-    end_reason = case when status = 'pending' then 'erased' else end_reason end,
-    ended_at = case when status = 'pending' then $1::timestamptz else ended_at end,
-    status = case when status = 'pending' then 'ended' else status end
-where customer_id = $2
+    due_at = case when status <> 'ended' then null else due_at end,
+    end_reason = case when status <> 'ended' then 'exit: customer erased' else end_reason end,
+    ended_at = case when status <> 'ended' then $1::timestamptz else ended_at end,
+    held = held and status = 'ended',
+    status = 'ended'
+where customer_id = $2 and (status <> 'ended' or entry <> '{}')
 `
 
 type EraseRunsParams struct {
@@ -122,10 +186,13 @@ type EraseRunsParams struct {
 	ID string    `json:"id"`
 }
 
-// Running ones end when their workflow sees the erasure.
-func (q *Queries) EraseRuns(ctx context.Context, arg EraseRunsParams) error {
-	_, err := q.db.Exec(ctx, eraseRuns, arg.At, arg.ID)
-	return err
+// A run that has not ended by now ends here; its workflow sees it when it looks.
+func (q *Queries) EraseRuns(ctx context.Context, arg EraseRunsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, eraseRuns, arg.At, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const eraseStats = `-- name: EraseStats :exec
@@ -134,5 +201,34 @@ update customer_stats set last_item = '' where customer_id = $1
 
 func (q *Queries) EraseStats(ctx context.Context, id string) error {
 	_, err := q.db.Exec(ctx, eraseStats, id)
+	return err
+}
+
+const eraseWishes = `-- name: EraseWishes :exec
+delete from wishes where customer_id = $1
+`
+
+func (q *Queries) EraseWishes(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, eraseWishes, id)
+	return err
+}
+
+const suppressErased = `-- name: SuppressErased :exec
+insert into suppressions (channel, address_hash, reason, source, at)
+select h.channel, address_hash(address_of(h.channel, c.email, c.phone, c.id)), 'erased', 'erasure', $1::timestamptz
+from customers c cross join (select unnest(array['email', 'sms', 'whatsapp', 'push', 'web']) as channel) h
+where c.id = $2 and address_of(h.channel, c.email, c.phone, c.id) is not null
+on conflict (channel, address_hash) do update set reason = excluded.reason, source = excluded.source
+where suppressions.reason <> 'erased'
+`
+
+type SuppressErasedParams struct {
+	At time.Time `json:"at"`
+	ID string    `json:"id"`
+}
+
+// The addresses, as hashes, for every channel: they outlive the customer's data.
+func (q *Queries) SuppressErased(ctx context.Context, arg SuppressErasedParams) error {
+	_, err := q.db.Exec(ctx, suppressErased, arg.At, arg.ID)
 	return err
 }

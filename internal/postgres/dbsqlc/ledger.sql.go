@@ -86,7 +86,8 @@ with asked as (
     select a.id, a.key, a.run_id, a.customer_id, a.journey, a.version, a.campaign, a.step, a.agent, a.channel, a.class,
         string_to_array(a.tags, chr(31)), a.slot, nullif(a.creative, '')::uuid, a.content, a.offer_id, 'sending',
         a.planned_at, a.at, a.at, 1, a.caps::jsonb, a.cost, a.currency, a.group_key
-    from asked a where not exists (select from taken f where f.touch_id = a.id) order by a.customer_id, a.id
+    from asked a where not exists (select from taken f where f.touch_id = a.id)
+    and not exists (select from customers c where c.id = a.customer_id and c.erased_at is not null) order by a.customer_id, a.id
     on conflict (key) do update set state = 'sending', reason = '', not_before = null, reserved_at = excluded.reserved_at,
         sending_at = excluded.sending_at, attempts = t.attempts + 1,
         content_hash = coalesce(nullif(excluded.content_hash, ''), t.content_hash), caps = excluded.caps
@@ -96,7 +97,8 @@ with asked as (
     insert into touch_history (touch_id, at, state)
     select a.id, a.at, 'sending' from sending s join asked a on a.id = s.id order by a.id
 )
-select a.id::uuid as id, coalesce(f.cap, '')::text as cap, (s.id is not null)::bool as sending
+select a.id::uuid as id, coalesce(f.cap, '')::text as cap, (s.id is not null)::bool as sending,
+    exists (select from customers c where c.id = a.customer_id and c.erased_at is not null)::bool as erased
 from asked a left join taken f on f.touch_id = a.id left join sending s on s.id = a.id
 `
 
@@ -135,6 +137,7 @@ type ReserveTouchesRow struct {
 	ID      string `json:"id"`
 	Cap     string `json:"cap"`
 	Sending bool   `json:"sending"`
+	Erased  bool   `json:"erased"`
 }
 
 // Reserves the touches that are under every cap and marks them as being sent;
@@ -178,7 +181,12 @@ func (q *Queries) ReserveTouches(ctx context.Context, arg ReserveTouchesParams) 
 	var items []ReserveTouchesRow
 	for rows.Next() {
 		var i ReserveTouchesRow
-		if err := rows.Scan(&i.ID, &i.Cap, &i.Sending); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.Cap,
+			&i.Sending,
+			&i.Erased,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -75,13 +75,33 @@ type Campaign struct {
 }
 
 type Consent struct {
-	CustomerID string    `json:"customer_id"`
-	Channel    string    `json:"channel"`
-	State      string    `json:"state"`
-	At         time.Time `json:"at"`
-	Source     string    `json:"source"`
-	Wording    string    `json:"wording"`
-	Ip         string    `json:"ip"`
+	CustomerID  string     `json:"customer_id"`
+	Channel     string     `json:"channel"`
+	State       string     `json:"state"`
+	At          time.Time  `json:"at"`
+	Source      string     `json:"source"`
+	Wording     string     `json:"wording"`
+	Ip          string     `json:"ip"`
+	Basis       string     `json:"basis"`
+	Form        string     `json:"form"`
+	UserAgent   string     `json:"user_agent"`
+	ConfirmedAt *time.Time `json:"confirmed_at"`
+}
+
+type ConsentRecord struct {
+	ID          int64      `json:"id"`
+	CustomerID  string     `json:"customer_id"`
+	Subject     string     `json:"subject"`
+	State       string     `json:"state"`
+	Basis       string     `json:"basis"`
+	At          time.Time  `json:"at"`
+	RecordedAt  time.Time  `json:"recorded_at"`
+	Source      string     `json:"source"`
+	Wording     string     `json:"wording"`
+	Form        string     `json:"form"`
+	Ip          string     `json:"ip"`
+	UserAgent   string     `json:"user_agent"`
+	ConfirmedAt *time.Time `json:"confirmed_at"`
 }
 
 type Control struct {
@@ -278,6 +298,18 @@ type Order struct {
 	Coupon     string    `json:"coupon"`
 	ReceivedAt time.Time `json:"received_at"`
 	Tx         int64     `json:"tx"`
+}
+
+type PrivacyRequest struct {
+	ID          string          `json:"id"`
+	Kind        string          `json:"kind"`
+	CustomerID  string          `json:"customer_id"`
+	Reason      string          `json:"reason"`
+	By          string          `json:"by"`
+	RequestedAt time.Time       `json:"requested_at"`
+	RecordedAt  time.Time       `json:"recorded_at"`
+	DoneAt      *time.Time      `json:"done_at"`
+	Receipt     json.RawMessage `json:"receipt"`
 }
 
 type ProviderEvent struct {
@@ -697,4 +729,11 @@ type Violation struct {
 	At      time.Time `json:"at"`
 	FoundAt time.Time `json:"found_at"`
 	Detail  string    `json:"detail"`
+}
+
+type Wish struct {
+	CustomerID string    `json:"customer_id"`
+	LeftTopics []string  `json:"left_topics"`
+	Frequency  string    `json:"frequency"`
+	At         time.Time `json:"at"`
 }

@@ -10,27 +10,33 @@ import (
 	"time"
 )
 
-const consentsOf = `-- name: ConsentsOf :many
-select customer_id, channel, state, at, source, wording, ip from consents where customer_id = $1 order by at, channel
+const consentRecordsOf = `-- name: ConsentRecordsOf :many
+select id, customer_id, subject, state, basis, at, recorded_at, source, wording, form, ip, user_agent, confirmed_at from consent_records where customer_id = $1 order by at, id
 `
 
-func (q *Queries) ConsentsOf(ctx context.Context, customerID string) ([]Consent, error) {
-	rows, err := q.db.Query(ctx, consentsOf, customerID)
+func (q *Queries) ConsentRecordsOf(ctx context.Context, customerID string) ([]ConsentRecord, error) {
+	rows, err := q.db.Query(ctx, consentRecordsOf, customerID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Consent
+	var items []ConsentRecord
 	for rows.Next() {
-		var i Consent
+		var i ConsentRecord
 		if err := rows.Scan(
+			&i.ID,
 			&i.CustomerID,
-			&i.Channel,
+			&i.Subject,
 			&i.State,
+			&i.Basis,
 			&i.At,
+			&i.RecordedAt,
 			&i.Source,
 			&i.Wording,
+			&i.Form,
 			&i.Ip,
+			&i.UserAgent,
+			&i.ConfirmedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -231,8 +237,8 @@ const suppressionsOf = `-- name: SuppressionsOf :many
 select p.channel, p.reason, p.source, p.at
 from customers c
 cross join (select unnest(array['email', 'sms', 'whatsapp', 'push', 'web']) as channel) h
-join suppressions p on p.channel = h.channel
-    and p.address_hash = address_hash(address_of(h.channel, c.email, c.phone, c.id))
+cross join lateral (select o.channel, o.reason, o.source, o.at from suppressions o where o.channel = h.channel
+    and o.address_hash = address_hash(address_of(h.channel, c.email, c.phone, c.id)) offset 0) p
 where c.id = $1 order by p.at, p.channel
 `
 

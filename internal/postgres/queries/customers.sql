@@ -31,7 +31,8 @@ select external_id, id from customers where external_id = any(@external_ids::tex
 
 -- name: Customer :one
 select sqlc.embed(c), sqlc.embed(s),
-    (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = c.id)::jsonb as consents
+    (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = c.id)::jsonb as consents,
+    (select to_jsonb(w) from wishes w where w.customer_id = c.id)::jsonb as wishes
 from customers c join customer_stats s on s.customer_id = c.id where c.id = @id;
 
 -- name: FindCustomers :many
@@ -41,17 +42,6 @@ select sqlc.embed(c), 2::int from customers c where c.id = @id::uuid
 union all
 select sqlc.embed(c), 3::int from customers c where lower(c.email) = lower(@ref::text)
 order by place limit 3;
-
--- name: ImportConsents :exec
--- The latest statement counts; at the same instant a withdrawal does.
-insert into consents (customer_id, channel, state, at, source, wording, ip)
-select b.customer_id, b.channel, b.state, b.at, b.source, b.wording, b.ip
-from jsonb_populate_recordset(null::consents, @batch::jsonb) b
-join customers c on c.id = b.customer_id and c.erased_at is null
-order by b.customer_id, b.channel
-on conflict (customer_id, channel) do update set state = excluded.state, at = excluded.at,
-    source = excluded.source, wording = excluded.wording, ip = excluded.ip
-where excluded.at > consents.at or (excluded.at = consents.at and excluded.state = 'withdrawn');
 
 -- name: Suppress :exec
 insert into suppressions (channel, address_hash, reason, source, at)

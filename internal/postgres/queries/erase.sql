@@ -10,30 +10,38 @@ where c.id = @id;
 update customer_stats set last_item = '' where customer_id = @id;
 
 -- name: EraseConsents :exec
-update consents set state = 'withdrawn', at = greatest(at, @at::timestamptz), source = 'erasure', wording = '', ip = ''
-where customer_id = @id;
+update consents set state = 'withdrawn', at = greatest(at, @at::timestamptz), source = 'erasure', wording = '', ip = '', user_agent = ''
+where customer_id = @id and (state, wording, ip, user_agent) is distinct from ('withdrawn', '', '', '');
 
--- name: EraseEvents :exec
-update events set properties = '{}' where customer_id = @id;
+-- name: EraseConsentProof :exec
+update consent_records set wording = '', ip = '', user_agent = ''
+where customer_id = @id and (wording, ip, user_agent) is distinct from ('', '', '');
 
--- name: EraseOrders :exec
-update orders set first_item = '', coupon = '' where customer_id = @id;
+-- name: EraseWishes :exec
+delete from wishes where customer_id = @id;
 
--- name: EraseOutbox :exec
+-- name: EraseEvents :execrows
+update events set properties = '{}' where customer_id = @id and properties <> '{}';
+
+-- name: EraseOrders :execrows
+update orders set first_item = '', coupon = '' where customer_id = @id and (first_item, coupon) is distinct from ('', '');
+
+-- name: EraseOutbox :execrows
 delete from event_outbox where customer_id = @id;
 
--- name: EraseProviderDetails :exec
+-- name: EraseProviderDetails :execrows
 update provider_events p set detail = '' from touches t
-where t.customer_id = @id and p.touch_id = t.id;
+where t.customer_id = @id and p.touch_id = t.id and p.detail <> '';
 
--- name: EraseRuns :exec
--- Running ones end when their workflow sees the erasure.
+-- name: EraseRuns :execrows
+-- A run that has not ended by now ends here; its workflow sees it when it looks.
 update journey_runs set entry = '{}',
-    due_at = case when status = 'pending' then null else due_at end,
-    end_reason = case when status = 'pending' then 'erased' else end_reason end,
-    ended_at = case when status = 'pending' then @at::timestamptz else ended_at end,
-    status = case when status = 'pending' then 'ended' else status end
-where customer_id = @id;
+    due_at = case when status <> 'ended' then null else due_at end,
+    end_reason = case when status <> 'ended' then 'exit: customer erased' else end_reason end,
+    ended_at = case when status <> 'ended' then @at::timestamptz else ended_at end,
+    held = held and status = 'ended',
+    status = 'ended'
+where customer_id = @id and (status <> 'ended' or entry <> '{}');
 
 -- name: CloseOpenTouches :exec
 with standing as (
@@ -46,3 +54,20 @@ with standing as (
 )
 insert into touch_history (touch_id, at, state, reason)
 select c.id, @at::timestamptz, 'skipped', @reason::text from closed c;
+
+-- name: AcceptErasure :one
+-- From here on nothing is sent: who is erased enters nothing, and every touch is
+-- judged and reserved against it. An erasure that was accepted before stays.
+update customers set erased_at = coalesce(erased_at, @at::timestamptz) where id = @id returning id, email, phone, erased_at;
+
+-- name: SuppressErased :exec
+-- The addresses, as hashes, for every channel: they outlive the customer's data.
+insert into suppressions (channel, address_hash, reason, source, at)
+select h.channel, address_hash(address_of(h.channel, c.email, c.phone, c.id)), 'erased', 'erasure', @at::timestamptz
+from customers c cross join (select unnest(array['email', 'sms', 'whatsapp', 'push', 'web']) as channel) h
+where c.id = @id and address_of(h.channel, c.email, c.phone, c.id) is not null
+on conflict (channel, address_hash) do update set reason = excluded.reason, source = excluded.source
+where suppressions.reason <> 'erased';
+
+-- name: CountRunning :one
+select count(*)::int from journey_runs where customer_id = @id and status = 'running';

@@ -69,7 +69,8 @@ with asked as (
     select a.id, a.key, a.run_id, a.customer_id, a.journey, a.version, a.campaign, a.step, a.agent, a.channel, a.class,
         string_to_array(a.tags, chr(31)), a.slot, nullif(a.creative, '')::uuid, a.content, a.offer_id, 'sending',
         a.planned_at, a.at, a.at, 1, a.caps::jsonb, a.cost, a.currency, a.group_key
-    from asked a where not exists (select from taken f where f.touch_id = a.id) order by a.customer_id, a.id
+    from asked a where not exists (select from taken f where f.touch_id = a.id)
+    and not exists (select from customers c where c.id = a.customer_id and c.erased_at is not null) order by a.customer_id, a.id
     on conflict (key) do update set state = 'sending', reason = '', not_before = null, reserved_at = excluded.reserved_at,
         sending_at = excluded.sending_at, attempts = t.attempts + 1,
         content_hash = coalesce(nullif(excluded.content_hash, ''), t.content_hash), caps = excluded.caps
@@ -79,7 +80,8 @@ with asked as (
     insert into touch_history (touch_id, at, state)
     select a.id, a.at, 'sending' from sending s join asked a on a.id = s.id order by a.id
 )
-select a.id::uuid as id, coalesce(f.cap, '')::text as cap, (s.id is not null)::bool as sending
+select a.id::uuid as id, coalesce(f.cap, '')::text as cap, (s.id is not null)::bool as sending,
+    exists (select from customers c where c.id = a.customer_id and c.erased_at is not null)::bool as erased
 from asked a left join taken f on f.touch_id = a.id left join sending s on s.id = a.id;
 
 -- name: SettleTouches :exec

@@ -4,6 +4,7 @@
 -- alone: the planner then expects ten rows, not a thousand, and stays with indexes.
 select sqlc.embed(r), sqlc.embed(c), sqlc.embed(s),
     (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = r.customer_id)::jsonb as consents,
+    (select to_jsonb(w) from wishes w where w.customer_id = r.customer_id)::jsonb as wishes,
     (select coalesce(jsonb_agg(jsonb_build_object('channel', p.channel, 'reason', p.reason, 'at', p.at) order by p.channel), '[]')
         from (select unnest(array['email', 'sms', 'whatsapp', 'push', 'web']) as channel) h
         cross join lateral (select o.channel, o.reason, o.at from suppressions o where o.channel = h.channel

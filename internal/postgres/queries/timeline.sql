@@ -18,13 +18,13 @@ select * from provider_events where touch_id = any(@touches::uuid[]) order by at
 select r.* from reviews r where r.id in (
     select w.review_id from review_waiters w where w.run_id = any(@runs::uuid[])) order by r.opened_at, r.id;
 
--- name: ConsentsOf :many
-select * from consents where customer_id = @customer_id order by at, channel;
+-- name: ConsentRecordsOf :many
+select * from consent_records where customer_id = @customer_id order by at, id;
 
 -- name: SuppressionsOf :many
 select p.channel, p.reason, p.source, p.at
 from customers c
 cross join (select unnest(array['email', 'sms', 'whatsapp', 'push', 'web']) as channel) h
-join suppressions p on p.channel = h.channel
-    and p.address_hash = address_hash(address_of(h.channel, c.email, c.phone, c.id))
+cross join lateral (select o.channel, o.reason, o.source, o.at from suppressions o where o.channel = h.channel
+    and o.address_hash = address_hash(address_of(h.channel, c.email, c.phone, c.id)) offset 0) p
 where c.id = @customer_id order by p.at, p.channel;
