@@ -37,7 +37,7 @@ with given as (
     left join opt_outs o on o.customer_id = t.customer_id and o.channel = t.channel
         and greatest(o.at, v.origin + (o.learnt_at - v.base) * v.factor) < t.sent_at - v.grace
         and not (k.state = 'granted' and k.at > o.at and k.at <= t.sent_at)
-    where t.marketing and t.held and t.channel <> all($7::text[]) and (k.customer_id is null or o.customer_id is not null)
+    where t.marketing and t.held and t.channel <> all($7::text[]) and (k.customer_id is null or k.state = 'pending' or o.customer_id is not null)
     group by t.id, t.sent_at order by t.id limit 1000
 ), suppressed as (
     -- Marketing to an address that was suppressed as far as we knew. An erased
