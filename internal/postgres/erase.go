@@ -11,8 +11,8 @@ import (
 )
 
 // EraseCustomer removes what is personal about a customer, in one transaction:
-// profile, attributes, event properties, entry data, products bought and
-// provider texts are emptied, consents withdrawn, pending runs ended, touches not
+// profile, attributes, event properties, entry data, products bought, cart,
+// affinities, refused messages and provider texts are emptied, consents withdrawn, pending runs ended, touches not
 // yet sent skipped; running journeys end when they see it. What stays is pseudonymous: orders as amounts, the ledger, the
 // decision log. Suppressions stay too, as hashes. Repeating it changes nothing.
 func (s *Store) EraseCustomer(ctx context.Context, id lifecycle.CustomerID, at time.Time) error {
@@ -22,6 +22,10 @@ func (s *Store) EraseCustomer(ctx context.Context, id lifecycle.CustomerID, at t
 	when, customer := instant(at), string(id)
 	return s.transaction(ctx, "erase customer "+customer, func(q *dbsqlc.Queries, _ pgx.Tx) error {
 		if err := lock(ctx, q, "customer", id); err != nil {
+			return err
+		}
+		names, err := q.NamesOf(ctx, customer)
+		if err != nil {
 			return err
 		}
 		erased, err := q.EraseProfile(ctx, dbsqlc.EraseProfileParams{ID: customer, At: when})
@@ -41,11 +45,14 @@ func (s *Store) EraseCustomer(ctx context.Context, id lifecycle.CustomerID, at t
 			return err
 		}
 		for _, erase := range []func(context.Context, string) error{
-			q.EraseStats, q.EraseEvents, q.EraseOrders, q.EraseOutbox, q.EraseProviderDetails} {
+			q.EraseStats, q.EraseEvents, q.EraseOrders, q.EraseOutbox, q.EraseProviderDetails, q.EraseIdentities, q.EraseCart, q.EraseAffinities} {
 			if err := erase(ctx, customer); err != nil {
 				return err
 			}
 		}
-		return nil
+		if err := q.EraseConsentStatements(ctx, names); err != nil {
+			return err
+		}
+		return q.EraseRejected(ctx, names)
 	})
 }

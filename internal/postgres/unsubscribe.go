@@ -47,8 +47,10 @@ func (s *Store) Unsubscribe(ctx context.Context, u Unsubscription) (changed bool
 	}
 	err = s.transaction(ctx, "unsubscribe", func(q *dbsqlc.Queries, tx pgx.Tx) error {
 		var address *string
-		err := tx.QueryRow(ctx, `select address_of($2, email, phone, id) from customers where id = $1 and erased_at is null for update`,
-			string(u.Customer), string(u.Channel)).Scan(&address)
+		// A link in an old message may name a customer who was merged since.
+		err := tx.QueryRow(ctx, `select id::text, address_of($2, email, phone, id) from customers
+			where id = coalesce((select merged_into from customers where id = $1), $1) and erased_at is null for update`,
+			string(u.Customer), string(u.Channel)).Scan(&u.Customer, &address)
 		if err != nil {
 			return err
 		}

@@ -116,7 +116,7 @@ func (q *Queries) HistoryOf(ctx context.Context, touches []string) ([]HistoryOfR
 }
 
 const ordersOf = `-- name: OrdersOf :many
-select external_id, customer_id, at, total, currency, items, first_item, coupon, received_at, tx from orders where customer_id = $1 order by at, external_id
+select external_id, customer_id, at, total, currency, items, first_item, coupon, received_at, tx, visitor_id, of_order, remainder, stated_at, placed from orders where customer_id = $1 order by at, external_id
 `
 
 func (q *Queries) OrdersOf(ctx context.Context, customerID string) ([]Order, error) {
@@ -139,6 +139,11 @@ func (q *Queries) OrdersOf(ctx context.Context, customerID string) ([]Order, err
 			&i.Coupon,
 			&i.ReceivedAt,
 			&i.Tx,
+			&i.VisitorID,
+			&i.OfOrder,
+			&i.Remainder,
+			&i.StatedAt,
+			&i.Placed,
 		); err != nil {
 			return nil, err
 		}
