@@ -146,7 +146,7 @@ func (t *tracking) handOver(ctx context.Context, visitor, giver, owner string) e
 		return err
 	}
 	for customer, sign := range map[string]float64{owner: 1, giver: -1} {
-		if err := t.q.ShiftEngagement(ctx, dbsqlc.ShiftEngagementParams{ExternalIds: orders, Sign: sign, CustomerID: customer}); err != nil {
+		if err := t.shift(ctx, customer, sign, orders...); err != nil {
 			return err
 		}
 	}

@@ -3,12 +3,14 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"touchstone/internal/ledger"
+	"touchstone/internal/postgres/dbsqlc"
 )
 
 // OrderChange says what an order event does to orders.
@@ -83,24 +85,25 @@ func (t *tracking) orders(ctx context.Context, orders []TrackedOrder) ([]BulkEve
 		bases = append(bases, cmp.Or(o.Of, o.ExternalID))
 		isNew := fresh[o.ExternalID]
 		delete(fresh, o.ExternalID)
-		args := []any{o.ExternalID, instant(o.At), o.Total.Amount, o.Items, o.FirstItem, o.Coupon}
 		switch {
 		case isNew:
 		case o.Change == OrderPlaced:
-			tag, err := t.tx.Exec(ctx, placeOrderSQL, args...)
-			if err != nil {
+			if isNew, err = t.changeOrder(ctx, placeOrderSQL, o); err != nil {
 				return nil, err
 			}
-			isNew = tag.RowsAffected() > 0
 			recount = recount || isNew
 		case o.Change == OrderUpdated:
-			tag, err := t.tx.Exec(ctx, updateOrderSQL, args...)
+			changed, err := t.changeOrder(ctx, updateOrderSQL, o)
 			if err != nil {
 				return nil, err
 			}
-			recount = recount || tag.RowsAffected() > 0
+			recount = recount || changed
+		case o.Remainder: // of several cancellations the first counts
+			if _, err := t.tx.Exec(ctx, `update orders set at = $2 where external_id = $1 and remainder and at > $2`, o.ExternalID, instant(o.At)); err != nil {
+				return nil, err
+			}
 		}
-		if isNew || o.Change == OrderUpdated {
+		if isNew || o.Change == OrderUpdated || o.Remainder {
 			events = append(events, o.Event)
 		}
 	}
@@ -119,6 +122,36 @@ func (t *tracking) orders(ctx context.Context, orders []TrackedOrder) ([]BulkEve
 		return nil, err
 	}
 	return events, t.q.RecountOrders(ctx, owners)
+}
+
+// changeOrder applies an event to an order that is there. As long as only changes
+// of the order are known, its instant may move, and with it what the purchase says
+// about engagement.
+func (t *tracking) changeOrder(ctx context.Context, sql string, o *TrackedOrder) (changed bool, err error) {
+	var owner string
+	err = t.tx.QueryRow(ctx, `select customer_id::text from orders where external_id = $1 and not placed for update`, o.ExternalID).Scan(&owner)
+	moves := err == nil
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return false, err
+	}
+	if moves {
+		if err := t.shift(ctx, owner, -1, o.ExternalID); err != nil {
+			return false, err
+		}
+	}
+	tag, err := t.tx.Exec(ctx, sql, o.ExternalID, instant(o.At), o.Total.Amount, o.Items, o.FirstItem, o.Coupon)
+	if err != nil {
+		return false, err
+	}
+	if moves {
+		err = t.shift(ctx, owner, 1, o.ExternalID)
+	}
+	return tag.RowsAffected() > 0, err
+}
+
+// shift adds the purchases among orders to a customer's engagement, or takes them away.
+func (t *tracking) shift(ctx context.Context, customer string, sign float64, orders ...string) error {
+	return t.q.ShiftEngagement(ctx, dbsqlc.ShiftEngagementParams{ExternalIds: orders, Sign: sign, CustomerID: customer})
 }
 
 func rank(c OrderChange) int {
