@@ -72,7 +72,7 @@ func TestWhy(t *testing.T) {
 	r.line("winback v1", "entered 2026-03-10 10:00") // New York's clock
 	r.line("10:00", "winback/nudge: planned").line("the winback agent (1) chose email winback/nudge with offer ten-percent")
 	r.line("0.1270 USD").line("- smallest offer that pays").line("evidence: 3/90 touched")
-	r.line("email winback/nudge reserved, sending, accepted").line("11:00", "delivered", "250 OK")
+	r.line("email winback/nudge sending, accepted").line("11:00", "delivered", "250 OK")
 	r.line("winback/last: blocked").line("consent-age says block: the consent is too old (saw 800d, limit 720d)")
 	r.line("outside journeys").line("order of 40.50 USD")
 	tm.run("why", "w-1@example.com").ok().line("customer w-1")
@@ -101,7 +101,7 @@ func TestWhy(t *testing.T) {
 	}
 	tm.run("ledger", "show", touch.Key).ok().narrow().line("touch "+string(touch.ID)+": delivered").line("provider", "sg-1").line("sending").line("delivered: 250 OK")
 	shown := into[map[string]any](tm.run("ledger", "show", string(touch.ID), "--json"))
-	if states, ok := shown["states"].([]any); !ok || len(states) != 5 {
+	if states, ok := shown["states"].([]any); !ok || len(states) != 4 {
 		t.Errorf("%v", shown["states"])
 	}
 }

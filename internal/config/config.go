@@ -26,6 +26,7 @@ type Config struct {
 	Review      Review   `yaml:"review"`
 	Watch       Watch    `yaml:"watch"`
 	Privacy     Privacy  `yaml:"privacy"`
+	Intake      Intake   `yaml:"intake"`
 	BrandFile   string   `yaml:"brand_file"`  // empty: the shipped example brand
 	PolicyFile  string   `yaml:"policy_file"` // empty: the shipped guardrail policy
 	// GlobalHoldout is the share of customers who never receive marketing, so
@@ -70,7 +71,7 @@ func (t Temporal) TLSConfig() (*tls.Config, error) {
 type Gateway struct {
 	Listen    string   `yaml:"listen"`
 	PublicURL string   `yaml:"public_url"` // base of the links in messages
-	WriteKeys []string `yaml:"write_keys"` // accepted on event doors; several while keys rotate
+	WriteKeys []string `yaml:"write_keys"` // KEY or NAME:KEY, accepted on event doors; several while keys rotate
 	LinkKeys  []string `yaml:"link_keys"`  // sign links; the first signs, all verify; at least 32 characters
 }
 
@@ -112,6 +113,7 @@ func Defaults() Config {
 		OpenAI:            OpenAI{BaseURL: "https://api.openai.com/v1", Model: "gpt-4o-mini", Timeout: 20 * time.Second, InputPrice: 15, OutputPrice: 60, BudgetPerDay: 1000},
 		Review:            Review{SLA: 5 * time.Minute, Escalate: 30 * time.Minute, Expire: 24 * time.Hour},
 		Watch:             defaultWatch(),
+		Intake:            defaultIntake(),
 		GlobalHoldout:     0.05,
 		AttributionWindow: 7 * 24 * time.Hour,
 		LogLevel:          "info",
@@ -229,6 +231,7 @@ func (c Config) Validate(scaled bool) []string {
 		add("review: sla, escalate and expire must be positive and in this order")
 	}
 	problems = append(problems, c.Watch.problems(scaled)...)
+	problems = append(problems, c.Intake.problems()...)
 	if (c.Temporal.TLSCert == "") != (c.Temporal.TLSKey == "") {
 		add("temporal: mTLS needs both the certificate and the key file")
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 )
 
 var errTooLarge = errors.New("the body is too large")
@@ -14,7 +13,11 @@ var errTooLarge = errors.New("the body is too large")
 // readBody reads at most limit bytes, counted after decompression.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	var body io.Reader = http.MaxBytesReader(w, r.Body, limit)
-	if strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
+	packing, err := encoded(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	if packing == "gzip" {
 		z, err := gzip.NewReader(body)
 		if err != nil {
 			return nil, errors.New("the body says gzip but is not")

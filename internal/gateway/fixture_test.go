@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -22,7 +21,6 @@ import (
 	"touchstone/internal/channel/sendgrid"
 	"touchstone/internal/gateway"
 	"touchstone/internal/ledger"
-	"touchstone/internal/lifecycle"
 	"touchstone/internal/link"
 	"touchstone/internal/postgres"
 )
@@ -33,10 +31,12 @@ type fake struct {
 	mu          sync.Mutex
 	outcomes    map[string]ledger.Outcome
 	left        map[string]int
-	batches     []postgres.BulkBatch
-	customers   []lifecycle.Customer
-	ids         map[string]lifecycle.CustomerID
+	batches     []postgres.TrackBatch
+	kept        []postgres.RejectedMessage
+	pruned      int
+	onTrack     func(postgres.TrackBatch) (postgres.TrackResult, error)
 	fail        error
+	failKeeping error
 	onUnsub     func() (bool, error)
 	notified    int
 	eventsNoted int
@@ -69,33 +69,33 @@ func (f *fake) Unsubscribe(_ context.Context, u postgres.Unsubscription) (bool, 
 	return f.left[key] == 1, nil
 }
 
-func (f *fake) ActiveCustomerIDs(_ context.Context, external []string) (map[string]lifecycle.CustomerID, error) {
+func (f *fake) Track(_ context.Context, b postgres.TrackBatch) (postgres.TrackResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	found := map[string]lifecycle.CustomerID{}
-	for _, e := range external {
-		if id, ok := f.ids[e]; ok {
-			found[e] = id
+	if f.onTrack != nil {
+		if result, err := f.onTrack(b); err != nil || result.Refused != nil {
+			return result, err
 		}
 	}
-	return found, f.fail
-}
-
-func (f *fake) UpsertCustomers(_ context.Context, customers []lifecycle.Customer, _ []ledger.ConsentRow, _ time.Time) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, c := range customers {
-		f.ids[c.ExternalID] = lifecycle.CustomerID(fmt.Sprintf("018f0000-0000-7000-8000-%012d", len(f.ids)+1))
+	if f.fail != nil {
+		return postgres.TrackResult{}, f.fail
 	}
-	f.customers = append(f.customers, customers...)
-	return len(customers), f.fail
+	f.batches = append(f.batches, b)
+	return postgres.TrackResult{New: len(b.Messages)}, nil
 }
 
-func (f *fake) WriteBatch(_ context.Context, b postgres.BulkBatch) (postgres.BulkResult, error) {
+func (f *fake) AddRejected(_ context.Context, messages []postgres.RejectedMessage) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.batches = append(f.batches, b)
-	return postgres.BulkResult{Events: len(b.Events), Orders: len(b.Orders)}, f.fail
+	f.kept = append(f.kept, messages...)
+	return f.failKeeping
+}
+
+func (f *fake) PruneRejected(_ context.Context, _ time.Time, keep int) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.pruned++
+	return max(len(f.kept)-keep, 0), nil
 }
 
 type bench struct {
@@ -126,11 +126,11 @@ func start(t testing.TB, change ...func(*gateway.Config)) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{outcomes: map[string]ledger.Outcome{}, left: map[string]int{}, ids: map[string]lifecycle.CustomerID{}}
+	f := &fake{outcomes: map[string]ledger.Outcome{}, left: map[string]int{}}
 	logs := &bytes.Buffer{}
 	c := gateway.Config{
-		Brand: "Fern & Co", Currency: "GBP", Links: links, SendGrid: verifier, WriteKeys: []string{writeKey, "write-key-2"},
-		Outcomes: f, Unsubscribing: f, Customers: f, Events: f,
+		Brand: "Fern & Co", Currency: "GBP", Links: links, SendGrid: verifier, WriteKeys: []string{writeKey, "shop:write-key-2"},
+		Outcomes: f, Unsubscribing: f, Tracking: f, KeepRejected: 100, RejectedFor: time.Hour,
 		Listens:    func(context.Context) ([]string, error) { return []string{"Checkout Started"}, nil },
 		OnOutcomes: func(context.Context, []ledger.Outcome) { f.notified++ }, OnEvents: func() { f.eventsNoted++ },
 		Log: slog.New(slog.NewTextHandler(logs, nil)),

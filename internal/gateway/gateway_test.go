@@ -206,7 +206,7 @@ func TestBatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range [][]string{{body}, {zipped.String(), "Content-Encoding", "gzip"}} {
-		b.batches, b.customers = nil, nil
+		b.batches, b.kept = nil, nil
 		status, _, text := b.do(t, "POST", "/v1/batch", c[0], append(c[1:], "Authorization", basic("write-key-2"))...)
 		var got struct {
 			Success  bool
@@ -226,8 +226,11 @@ func TestBatch(t *testing.T) {
 			t.Fatalf("%d batches: everything of one request is one transaction", len(b.batches))
 		}
 		w := b.batches[0]
-		if len(w.Events) != 1 || len(w.Orders) != 1 || !w.Tracked || len(w.Listens) != 1 || w.Orders[0].Total.Amount != 1200 {
+		if len(w.Messages) != 3 || len(w.Listens) != 1 || w.Messages[0].Event == nil || w.Messages[1].Traits == nil || w.Messages[2].Order.Total.Amount != 1200 {
 			t.Errorf("batch %+v", w)
+		}
+		if len(b.kept) != 1 || b.kept[0].Key != "shop" || b.kept[0].ExternalID != "u1" || b.kept[0].Reason != "event is missing" {
+			t.Errorf("kept %+v", b.kept)
 		}
 	}
 }
@@ -253,11 +256,20 @@ func TestTrackingDoorsRefuse(t *testing.T) {
 		"large batch":      {"/v1/batch", `{"batch":[` + strings.Repeat(" ", 500<<10) + `]}`, auth, 400},
 		"gzip bomb":        {"/v1/batch", bomb(), append([]string{"Content-Encoding", "gzip"}, auth...), 400},
 		"identify":         {"/v1/identify", `{"userId":"u","traits":{"email_consent":true}}`, auth, 200},
-		"identify, bad":    {"/v1/identify", `{"userId":"u","traits":{"phone":"123"}}`, auth, 400},
+		"identify, bad":    {"/v1/identify", `{"userId":"u","traits":{"phone":"123"}}`, auth, 200},
+		"key in the body":  {"/v1/t", `{"userId":"u","event":"X","writeKey":"write-key-2"}`, []string{"Content-Type", "text/plain"}, 200},
+		"wrong in body":    {"/v1/t", `{"userId":"u","event":"X","writeKey":"nope"}`, []string{"Content-Type", "text/plain"}, 401},
+		"beacon":           {"/beacon/v1/batch?writeKey=write-key-2", `{"batch":[{"type":"page","anonymousId":"a"}]}`, nil, 200},
+		"slash at the end": {"/v1/batch/", `{"batch":[]}`, auth, 200},
+		"import":           {"/v1/import", `{"batch":[{"type":"track","userId":"u","event":"X","timestamp":"2020-01-01T00:00:00Z"}]}`, auth, 200},
+		"group":            {"/v1/group", `{"userId":"u","groupId":"g","traits":{"plan":"gold"}}`, auth, 200},
+		"alias":            {"/v1/alias", `{"userId":"u","previousId":"a"}`, auth, 200},
+		"brotli":           {"/v1/track", `{}`, append([]string{"Content-Encoding", "br"}, auth...), 400},
 		"unknown door":     {"/v1/nothing", `{}`, auth, 404},
 		"page":             {"/v1/page", `{"userId":"u","name":"Home"}`, auth, 200},
 		"too many in one":  {"/v1/batch", `{"batch":[` + strings.Repeat("1,", 2500) + `1]}`, auth, 400},
-		"anonymous person": {"/v1/track", `{"anonymousId":"a","event":"X"}`, auth, 400},
+		"anonymous person": {"/v1/track", `{"anonymousId":"a","event":"X"}`, auth, 200},
+		"nobody":           {"/v1/track", `{"event":"X"}`, auth, 200},
 	} {
 		if status, _, text := b.do(t, "POST", c.path, c.body, c.header...); status != c.status {
 			t.Errorf("%s: status %d, want %d: %s", name, status, c.status, text)

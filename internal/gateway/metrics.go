@@ -17,7 +17,8 @@ type metrics struct {
 	signatures  *prometheus.CounterVec   // door: refused signatures
 	outcomes    *prometheus.CounterVec   // kind, machine
 	unreadable  *prometheus.CounterVec   // door: entries that could not be read
-	messages    *prometheus.CounterVec   // door, result
+	messages    *prometheus.CounterVec   // door, key (its name), result
+	refused     *prometheus.CounterVec   // key (its name), why
 	unsubscribe *prometheus.CounterVec   // channel, result
 	preferences *prometheus.CounterVec   // result
 	privacy     *prometheus.CounterVec   // kind, result
@@ -34,13 +35,14 @@ func newMetrics(r *prometheus.Registry) (*metrics, error) {
 		signatures:  counter("signatures_rejected_total", "Webhook posts with a wrong signature.", "door"),
 		outcomes:    counter("outcomes_total", "Provider events applied or repeated, by kind and whether a machine caused them.", "kind", "machine"),
 		unreadable:  counter("unreadable_total", "Webhook entries that could not be read or used.", "door"),
-		messages:    counter("messages_total", "Tracking messages by door and result.", "door", "result"),
+		messages:    counter("messages_total", "Tracking messages by door, name of the write key and result.", "door", "key", "result"),
+		refused:     counter("refused_total", "Tracking requests sent away by name of the write key and why: rate or busy.", "key", "why"),
 		unsubscribe: counter("unsubscribes_total", "Unsubscribe requests by channel and result.", "channel", "result"),
 		preferences: counter("preferences_total", "Forms of the preference and confirmation pages by result.", "result"),
 		privacy:     counter("privacy_requests_total", "Requests to export or erase by kind and result.", "kind", "result"),
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.signatures, m.outcomes, m.unreadable, m.messages, m.unsubscribe, m.preferences, m.privacy} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.signatures, m.outcomes, m.unreadable, m.messages, m.refused, m.unsubscribe, m.preferences, m.privacy} {
 		errs = append(errs, r.Register(c))
 	}
 	return m, errors.Join(errs...)

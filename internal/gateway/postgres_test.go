@@ -40,7 +40,7 @@ func TestDoorsOverPostgres(t *testing.T) {
 		}
 	})
 	b := start(t, func(c *gateway.Config) {
-		c.Outcomes, c.Unsubscribing, c.Customers, c.Events = store, store, store, store
+		c.Outcomes, c.Unsubscribing, c.Tracking = store, store, store
 		c.Listens = func(context.Context) ([]string, error) {
 			return []string{"Checkout Started", gateway.Unsubscribed}, nil
 		}

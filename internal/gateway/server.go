@@ -47,11 +47,14 @@ type Config struct {
 	Clock         clock.Clock
 	Links         link.Signer
 	SendGrid      Verifier // nil: the webhook door answers 404
-	WriteKeys     []string // of the tracking API; none: its doors answer 401
+	WriteKeys     []string // of the tracking API, as KEY or NAME:KEY; none: its doors answer 401
 	Outcomes      OutcomeStore
 	Unsubscribing UnsubscribeStore
-	Customers     ingest.Store
-	Events        ingest.Bulk
+	Tracking      ingest.Tracking
+	Limits        Limits
+	// KeepRejected is how many refused messages are kept, for at most RejectedFor.
+	KeepRejected int
+	RejectedFor  time.Duration
 	// Listens names the events some journey may react to; they go to the outbox.
 	Listens func(ctx context.Context) ([]string, error)
 	// OnOutcomes is told of applied outcomes after they are committed, OnEvents
@@ -77,17 +80,20 @@ type Config struct {
 // Server answers HTTP.
 type Server struct {
 	Config
-	keys    [][32]byte
-	secrets [][32]byte // of the privacy doors
-	metrics *metrics
-	handler http.Handler
+	keys      keyring
+	flow      *flow
+	intake    *ingest.Intake
+	committer *committer
+	secrets   keyring // of the privacy doors
+	metrics   *metrics
+	handler   http.Handler
 }
 
 // New returns a server. It fails when a door could never work.
 func New(c Config) (*Server, error) {
 	for name, missing := range map[string]bool{
 		"Outcomes": c.Outcomes == nil, "Unsubscribing": c.Unsubscribing == nil,
-		"Customers": c.Customers == nil, "Events": c.Events == nil, "Listens": c.Listens == nil,
+		"Tracking": c.Tracking == nil, "Listens": c.Listens == nil,
 	} {
 		if missing {
 			return nil, fmt.Errorf("gateway: %s is not set", name)
@@ -102,7 +108,10 @@ func New(c Config) (*Server, error) {
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 	}
-	s := &Server{Config: c, keys: hashKeys(c.WriteKeys), secrets: hashKeys(c.PrivacyKeys)}
+	s := &Server{Config: c, keys: newKeyring(c.WriteKeys), secrets: newKeyring(c.PrivacyKeys)}
+	s.flow = newFlow(c.Limits, s.keys.names)
+	s.intake = &ingest.Intake{Store: c.Tracking, Currency: c.Currency, Now: c.Clock.Now, Listens: c.Listens, Confirm: s.needsConfirmation, Keep: c.KeepRejected, KeepFor: c.RejectedFor}
+	s.committer = newCommitter(s.intake)
 	var err error
 	if s.metrics, err = newMetrics(c.Metrics); err != nil {
 		return nil, fmt.Errorf("gateway: register metrics: %w", err)
@@ -122,17 +131,13 @@ func New(c Config) (*Server, error) {
 		{"POST /v1/privacy/export", "privacy_export", s.export},
 		{"POST /v1/privacy/erase", "privacy_erase", s.erase},
 		{"GET /v1/privacy/requests/{id}", "privacy_request", s.privacyRequest},
-		{"POST /v1/batch", "batch", s.batch},
-		{"POST /v1/track", "track", s.single("track")},
-		{"POST /v1/identify", "identify", s.single("identify")},
-		{"POST /v1/page", "page", s.single("page")},
-		{"POST /v1/screen", "screen", s.single("screen")},
 		{"GET /healthz", "healthz", s.healthz},
 		{"GET /readyz", "readyz", s.readyz},
 		{"GET /metrics", "metrics", promhttp.HandlerFor(c.Metrics, promhttp.HandlerOpts{}).ServeHTTP},
 	} {
 		mux.Handle(d.pattern, s.door(d.name, d.handle))
 	}
+	s.track(mux)
 	s.handler = mux
 	return s, nil
 }

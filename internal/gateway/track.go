@@ -1,12 +1,11 @@
 package gateway
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"touchstone/internal/ingest"
@@ -25,126 +24,159 @@ type answer struct {
 	Rejected []rejectedMessage `json:"rejected,omitempty"`
 }
 
-// batch takes {"batch":[...]}. Refused messages are named in the answer, which
-// is 200 all the same: repeating the batch would not mend them.
-func (s *Server) batch(w http.ResponseWriter, r *http.Request) {
-	body, ok := s.messageBody(w, r, ingest.MaxBatch)
-	if !ok {
-		return
-	}
-	messages, sentAt, err := ingest.SplitBatch(body)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	if a, ok := s.accept(w, r, "batch", messages, "", sentAt); ok {
-		respond(w, http.StatusOK, a)
+// maxBurst is the least burst of a rate: a whole batch must pass.
+const maxBurst = ingest.MaxCount
+
+// trackingDoors are the paths of the tracking API with the type of message each
+// takes; batch and import take messages that name theirs. The short ones are those
+// of browser libraries.
+var trackingDoors = map[string][]string{
+	"identify":        {"/v1/identify", "/v1/i"},
+	"track":           {"/v1/track", "/v1/t"},
+	"page":            {"/v1/page", "/v1/p"},
+	"screen":          {"/v1/screen", "/v1/s"},
+	"group":           {"/v1/group", "/v1/g"},
+	"alias":           {"/v1/alias", "/v1/a"},
+	ingest.DoorBatch:  {"/v1/batch", "/v1/b", "/beacon/v1/batch"},
+	ingest.DoorImport: {"/v1/import"},
+}
+
+// track adds the tracking doors to a mux, each with and without a slash at the end.
+func (s *Server) track(mux *http.ServeMux) {
+	for door, paths := range trackingDoors {
+		handle := s.door(door, s.messages(door))
+		for _, path := range paths {
+			for _, p := range []string{path, path + "/{$}"} {
+				mux.Handle("POST "+p, handle)
+				mux.Handle("OPTIONS "+p, s.door("preflight", s.preflight))
+			}
+		}
 	}
 }
 
-// single takes one message whose type the door implies.
-func (s *Server) single(kind string) http.HandlerFunc {
+// preflight answers a browser that asks whether a page may send. Any page may:
+// what it needs is a write key, and cookies are not used.
+func (s *Server) preflight(w http.ResponseWriter, _ *http.Request) {
+	h := w.Header()
+	allowOrigin(h)
+	h.Set("Access-Control-Allow-Methods", "POST")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding, AnonymousId, X-Retry-Count")
+	h.Set("Access-Control-Max-Age", "86400")
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func allowOrigin(h http.Header) {
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Expose-Headers", "Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset")
+}
+
+// messages takes the messages of one door. Messages that cannot be used are named
+// in the answer, which is 200 all the same: repeating them would not mend them.
+// Nothing is answered before everything is committed.
+func (s *Server) messages(door string) http.HandlerFunc {
+	single := door != ingest.DoorBatch && door != ingest.DoorImport
+	limit := int64(ingest.MaxBatch)
+	if single {
+		limit = ingest.MaxMessage
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
-		body, ok := s.messageBody(w, r, ingest.MaxMessage)
-		if !ok {
+		allowOrigin(w.Header())
+		key, given := keyOf(r)
+		name, known := s.keys.name(key)
+		if given && !known {
+			s.unauthorized(w)
 			return
 		}
-		a, ok := s.accept(w, r, kind, []json.RawMessage{body}, kind, "")
+		size := limit
+		if r.ContentLength >= 0 && r.Header.Get("Content-Encoding") == "" {
+			size = min(r.ContentLength, limit)
+		}
+		release, ok := s.flow.admit(r.Context(), size)
 		if !ok {
+			s.metrics.refused.WithLabelValues(name, "busy").Inc()
+			slowDown(w, time.Second, "too much at once: try again")
 			return
 		}
-		status := http.StatusOK
-		if len(a.Rejected) > 0 {
-			a.Success, status = false, http.StatusBadRequest
+		defer release()
+		body, err := readBody(w, r, limit)
+		if err == nil && !utf8.Valid(body) {
+			err = errors.New("the body is not valid UTF-8")
 		}
-		respond(w, status, a)
-	}
-}
-
-// messageBody checks the write key and reads the body.
-func (s *Server) messageBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, bool) {
-	if !s.authorized(r) {
-		w.Header().Set("WWW-Authenticate", `Basic realm="write key"`)
-		http.Error(w, "the write key is missing or wrong", http.StatusUnauthorized)
-		return nil, false
-	}
-	body, err := readBody(w, r, limit)
-	if err == nil && !utf8.Valid(body) {
-		err = errors.New("the body is not valid UTF-8")
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return nil, false
-	}
-	return body, true
-}
-
-// accept decodes messages and commits what is good.
-func (s *Server) accept(w http.ResponseWriter, r *http.Request, door string, messages []json.RawMessage, kind, sentAt string) (answer, bool) {
-	a := answer{Success: true}
-	tracker := &ingest.Tracker{Currency: s.Currency, Now: s.Clock.Now(), Source: "api"}
-	var items []ingest.Item
-	var index []int
-	for i, raw := range messages {
-		m, err := tracker.Decode(raw, kind, sentAt)
 		if err != nil {
-			a.Rejected = append(a.Rejected, rejectedMessage{i, err.Error()})
-			continue
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
 		}
-		items, index = append(items, ingest.Item{Message: m}), append(index, i)
-	}
-	if len(items) > 0 {
-		listens, err := s.Listens(r.Context())
+		if !given {
+			if name, known = s.keys.name(keyIn(body)); !known {
+				s.unauthorized(w)
+				return
+			}
+		}
+		p := &ingest.Parcel{Door: door, Key: name, Received: s.Clock.Now(), Messages: []json.RawMessage{body}}
+		switch {
+		case !single:
+			p.Messages, p.SentAt, err = ingest.SplitBatch(body)
+		case !json.Valid(body):
+			err = errors.New("the body is not valid JSON")
+		}
 		if err != nil {
-			s.fail(w, door, err)
-			return a, false
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
 		}
-		writer := &ingest.Writer{Store: s.Customers, Bulk: s.Events, Now: s.Clock.Now, Tracked: true, Listens: listens, Confirm: s.needsConfirmation}
-		written, err := writer.Write(r.Context(), items)
-		if err != nil {
-			s.fail(w, door, err)
-			return a, false
+		if wait, ok := s.flow.charge(w.Header(), name, len(p.Messages)); !ok {
+			s.metrics.refused.WithLabelValues(name, "rate").Inc()
+			slowDown(w, wait, "more messages than this write key may send: try again later")
+			return
 		}
-		for _, rejected := range written.Rejected {
-			a.Rejected = append(a.Rejected, rejectedMessage{index[rejected.Index], rejected.Err.Error()})
-		}
-		if written.New > 0 && s.OnEvents != nil {
-			s.OnEvents()
-		}
+		s.take(w, r, p)
 	}
-	a.Accepted = len(messages) - len(a.Rejected)
-	s.metrics.messages.WithLabelValues(door, "accepted").Add(float64(a.Accepted))
-	s.metrics.messages.WithLabelValues(door, "rejected").Add(float64(len(a.Rejected)))
-	return a, true
 }
 
-func hashKeys(keys []string) [][32]byte {
-	hashed := make([][32]byte, 0, len(keys))
-	for _, k := range keys {
-		if k != "" {
-			hashed = append(hashed, sha256.Sum256([]byte(k)))
-		}
-	}
-	return hashed
+func (s *Server) unauthorized(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", `Basic realm="write key"`)
+	http.Error(w, "the write key is missing or wrong", http.StatusUnauthorized)
 }
 
-// authorized reports whether the request carries a write key.
-func (s *Server) authorized(r *http.Request) bool { return carries(r, s.keys) }
-
-// carries reports whether a request shows one of the keys: as the user name of
-// Basic authentication, or as a Bearer token. All keys are compared in constant
-// time.
-func carries(r *http.Request, keys [][32]byte) bool {
-	key, _, ok := r.BasicAuth()
-	if !ok {
-		key, ok = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	}
-	if !ok || key == "" {
+// carries reports whether a request shows one of the keys in its Authorization
+// header.
+func carries(r *http.Request, keys keyring) bool {
+	if r.Header.Get("Authorization") == "" {
 		return false
 	}
-	given, match := sha256.Sum256([]byte(key)), 0
-	for _, k := range keys {
-		match |= subtle.ConstantTimeCompare(k[:], given[:])
+	key, _ := keyOf(r)
+	_, known := keys.name(key)
+	return known
+}
+
+// take commits a parcel and answers.
+func (s *Server) take(w http.ResponseWriter, r *http.Request, p *ingest.Parcel) {
+	s.intake.Decode(p)
+	if len(p.Messages) > 0 {
+		if err := s.committer.commit(r.Context(), p); err != nil {
+			s.fail(w, p.Door, err)
+			return
+		}
 	}
-	return match == 1
+	if p.New > 0 && s.OnEvents != nil {
+		s.OnEvents()
+	}
+	a := answer{Success: true, Accepted: len(p.Messages) - len(p.Rejected)}
+	for _, rejected := range p.Rejected {
+		a.Rejected = append(a.Rejected, rejectedMessage{rejected.Index, rejected.Err.Error()})
+	}
+	s.metrics.messages.WithLabelValues(p.Door, p.Key, "accepted").Add(float64(a.Accepted))
+	s.metrics.messages.WithLabelValues(p.Door, p.Key, "rejected").Add(float64(len(a.Rejected)))
+	respond(w, http.StatusOK, a)
+}
+
+// encoded reports how a body is packed: "gzip", or "" for not at all.
+func encoded(h http.Header) (string, error) {
+	switch e := strings.ToLower(strings.TrimSpace(h.Get("Content-Encoding"))); e {
+	case "", "identity":
+		return "", nil
+	case "gzip", "x-gzip":
+		return "gzip", nil
+	default:
+		return "", errors.New("the body is packed in a way that is not gzip")
+	}
 }

@@ -9,11 +9,12 @@ import (
 	"touchstone/internal/lifecycle"
 )
 
-// OrderCompleted and OrderRefunded are the events an order stands for, named as
-// in the Segment e-commerce specification.
+// The events about orders, named as in the Segment e-commerce specification.
 const (
 	OrderCompleted = "Order Completed"
+	OrderUpdated   = "Order Updated"
 	OrderRefunded  = "Order Refunded"
+	OrderCancelled = "Order Cancelled"
 )
 
 // derive makes a UUID of version 8 (RFC 9562 section 5.8) from SHA-256 over the

@@ -7,6 +7,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"touchstone/internal/lifecycle"
+	"touchstone/internal/postgres"
 )
 
 // OrderRow is an order with the event it stands for, before its customer is
@@ -17,6 +18,10 @@ type OrderRow struct {
 	Coupon     string
 	Event      EventRow
 	Who        *CustomerRow // nil when the source says nothing of the customer
+	// Of tracked order events: see postgres.TrackedOrder.
+	Change    postgres.OrderChange
+	Of        string
+	Remainder bool
 }
 
 // product is one line of an order as the event shows it.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"unicode/utf8"
+
+	"touchstone/internal/postgres"
 )
 
 // rawRow is one record as read.
@@ -129,6 +131,10 @@ func (p *parser) tracked(raw []byte, object map[string]json.RawMessage, out *par
 			out.fails = append(out.fails, err)
 			continue
 		}
+		if err := notInFiles(&m); err != nil {
+			out.fails = append(out.fails, err)
+			continue
+		}
 		keep := m.Event != nil || m.Order != nil || m.Customer != nil
 		switch p.kind {
 		case Customers:
@@ -143,4 +149,18 @@ func (p *parser) tracked(raw []byte, object map[string]json.RawMessage, out *par
 		}
 	}
 	out.skip = len(out.items) == 0 && len(out.fails) == 0
+}
+
+// notInFiles refuses the tracking messages that only the store's identities make
+// sense of: an import writes rows of customers who are known by the brand's id.
+func notInFiles(m *Message) error {
+	switch {
+	case m.Who.User == "":
+		return reject("userId", "is missing: send anonymous messages to /v1/import")
+	case m.Who.Former != "":
+		return reject("type", "is alias: send it to /v1/import")
+	case m.Order != nil && (m.Order.Remainder || m.Order.Change == postgres.OrderUpdated):
+		return reject("event", "changes an order by what is known of it: send it to /v1/import")
+	}
+	return nil
 }

@@ -3,10 +3,7 @@ package ingest
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
 	"time"
-
-	"github.com/shopspring/decimal"
 
 	"touchstone/internal/lifecycle"
 )
@@ -19,7 +16,7 @@ const (
 )
 
 // Tracker decodes messages of the tracking API as Segment's libraries send
-// them: identify, track, page and screen.
+// them: identify, track, page, screen, group and alias.
 type Tracker struct {
 	Currency string    // the brand's; ISO 4217
 	Now      time.Time // when the messages were received
@@ -34,18 +31,35 @@ type Tracker struct {
 // Message is one decoded message: what it says about a customer, an event, an
 // order with its event, or a touch of the past.
 type Message struct {
+	Who      Who // of tracking messages
 	Customer *CustomerRow
 	Event    *EventRow
 	Order    *OrderRow
 	Touch    *TouchRow
 }
 
+// Who says whom a tracking message is about, and when it happened.
+type Who struct {
+	User    string // the brand's id; empty: only a visitor
+	Visitor string // UUID made of the anonymous id; empty: none
+	At      time.Time
+	// Former is an earlier id of User in an alias, and FormerVisitor the same read
+	// as an anonymous id.
+	Former, FormerVisitor string
+}
+
+// VisitorID identifies a visitor by the anonymous id of the source, which is not
+// kept.
+func VisitorID(anonymousID string) string { return string(derive("visitor", anonymousID)) }
+
 // wireMessage is a message as it arrives.
 type wireMessage struct {
 	Type              string                     `json:"type"`
 	MessageID         string                     `json:"messageId"`
 	UserID            json.RawMessage            `json:"userId"` // some sources send numbers
-	AnonymousID       string                     `json:"anonymousId"`
+	AnonymousID       json.RawMessage            `json:"anonymousId"`
+	PreviousID        json.RawMessage            `json:"previousId"`
+	GroupID           json.RawMessage            `json:"groupId"`
 	Event             string                     `json:"event"`
 	Name              string                     `json:"name"`
 	Timestamp         string                     `json:"timestamp"`
@@ -114,11 +128,8 @@ func (t *Tracker) Decode(raw []byte, kind, sentAt string) (Message, error) {
 	if w.SentAt == "" {
 		w.SentAt = sentAt
 	}
-	user, _ := plainText(w.UserID) // absent: refused below
-	if user == "" {
-		return Message{}, reject("userId", "is missing: only known customers can be written to")
-	}
-	if err := text("userId", user, maxID); err != nil {
+	who, err := w.who()
+	if err != nil {
 		return Message{}, err
 	}
 	if err := text("messageId", w.MessageID, maxMessage); err != nil {
@@ -128,14 +139,85 @@ func (t *Tracker) Decode(raw []byte, kind, sentAt string) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
+	who.At = at
+	m, err := t.decode(&w, who, stated)
+	m.Who = who
+	return m, err
+}
+
+func (t *Tracker) decode(w *wireMessage, who Who, stated time.Time) (Message, error) {
 	switch w.Type {
-	case "identify":
-		c, err := t.identify(&w, user, at)
-		return Message{Customer: c}, err
 	case "track", "page", "screen":
-		return t.track(&w, user, at, stated)
+		return t.track(w, who, stated)
+	case "identify", "group", "alias":
+	default:
+		return Message{}, reject("type", "is not identify, track, page, screen, group or alias")
 	}
-	return Message{}, reject("type", "is not identify, track, page or screen")
+	if who.User == "" {
+		return Message{}, reject("userId", "is missing: a visitor has no profile until there is an id")
+	}
+	switch w.Type {
+	case "group":
+		c, err := w.group(who.User)
+		return Message{Customer: c}, err
+	case "alias":
+		return Message{}, nil // all is said in Who
+	}
+	c, err := t.identify(w, who.User, who.At)
+	return Message{Customer: c}, err
+}
+
+// who reads whom the message is about.
+func (w *wireMessage) who() (Who, error) {
+	var who Who
+	anonymous, previous := "", ""
+	for _, f := range []struct {
+		name string
+		raw  json.RawMessage
+		into *string
+	}{{"userId", w.UserID, &who.User}, {"anonymousId", w.AnonymousID, &anonymous}, {"previousId", w.PreviousID, &previous}} {
+		*f.into, _ = plainText(f.raw) // absent reads as empty
+		if err := text(f.name, *f.into, maxID); err != nil {
+			return who, err
+		}
+	}
+	if who.User == "" && anonymous == "" {
+		return who, reject("userId", "and anonymousId are missing: one of them says whom the message is about")
+	}
+	if anonymous != "" {
+		who.Visitor = VisitorID(anonymous)
+	}
+	if w.Type != "alias" {
+		return who, nil
+	}
+	if previous == "" {
+		return who, reject("previousId", "is missing: it says who userId was before")
+	}
+	if previous == who.User {
+		return who, reject("previousId", "is the userId itself")
+	}
+	who.Former, who.FormerVisitor = previous, VisitorID(previous)
+	return who, nil
+}
+
+// group keeps the group and its traits as attributes of the customer: group_id,
+// and group_ before the name of each trait.
+func (w *wireMessage) group(user string) (*CustomerRow, error) {
+	id, _ := plainText(w.GroupID) // absent: refused by required
+	if err := required("groupId", id, maxID); err != nil {
+		return nil, err
+	}
+	c := &CustomerRow{Customer: lifecycle.Customer{ExternalID: user, Attributes: map[string]any{"group_id": id}}}
+	for name, raw := range w.Traits {
+		var v any
+		if err := json.Unmarshal(raw, &v); err != nil {
+			return nil, reject("traits", "is not valid JSON")
+		}
+		if name != "id" {
+			c.Customer.Attributes["group_"+name] = v
+		}
+	}
+	return c, nil
 }
 
 func wrongType(err error) string {
@@ -177,8 +259,8 @@ func (t *Tracker) when(w *wireMessage) (at, stated time.Time, err error) {
 
 // track makes the event of a track, page or screen message, and the order of
 // an order event.
-func (t *Tracker) track(w *wireMessage, user string, at, stated time.Time) (Message, error) {
-	e := EventRow{ExternalID: user, Name: w.Event, At: at, Source: t.Source, Properties: w.Properties}
+func (t *Tracker) track(w *wireMessage, who Who, stated time.Time) (Message, error) {
+	e := EventRow{ExternalID: who.User, Name: w.Event, At: who.At, Source: t.Source, Properties: w.Properties}
 	if w.Type != "track" {
 		e.Name = map[string]string{"page": "Page Viewed", "screen": "Screen Viewed"}[w.Type]
 		if w.Name != "" && len(bytes.TrimSpace(e.Properties)) == 0 {
@@ -195,11 +277,14 @@ func (t *Tracker) track(w *wireMessage, user string, at, stated time.Time) (Mess
 		return Message{}, err
 	}
 	e.ID = identify(w.MessageID, &e, stated)
-	m := Message{}
-	if z := w.Context.Timezone; z != "" && t.zones.zone("timezone", z) == nil {
-		m.Customer = &CustomerRow{Customer: lifecycle.Customer{ExternalID: user, TimeZone: z}, Hint: true}
+	if w.MessageID == "" && who.User == "" {
+		e.ID = ContentEventID("visitor/"+who.Visitor, e.Name, stated, e.Properties)
 	}
-	if w.Type == "track" && (e.Name == OrderCompleted || e.Name == OrderRefunded) {
+	m := Message{}
+	if z := w.Context.Timezone; who.User != "" && z != "" && t.zones.zone("timezone", z) == nil {
+		m.Customer = &CustomerRow{Customer: lifecycle.Customer{ExternalID: who.User, TimeZone: z}, Hint: true}
+	}
+	if orderChanges[e.Name] != "" && w.Type == "track" {
 		var err error
 		if m.Order, err = t.order(&e); err != nil {
 			return Message{}, err
@@ -209,110 +294,4 @@ func (t *Tracker) track(w *wireMessage, user string, at, stated time.Time) (Mess
 	}
 	m.Event = &e
 	return m, nil
-}
-
-// orderProperties are those of Order Completed and Order Refunded that we use.
-type orderProperties struct {
-	OrderID  json.RawMessage `json:"order_id"`
-	Total    json.RawMessage `json:"total"`
-	Revenue  json.RawMessage `json:"revenue"`
-	Value    json.RawMessage `json:"value"`
-	Currency string          `json:"currency"`
-	Coupon   string          `json:"coupon"`
-	Products []struct {
-		Name     string          `json:"name"`
-		Quantity json.RawMessage `json:"quantity"`
-		Price    json.RawMessage `json:"price"`
-	} `json:"products"`
-}
-
-// order reads the order out of an order event. Both share the event id that an
-// imported order of the same number has, so that the two doors never double. A
-// refund is its own order, numbered after its event, with a negative total.
-func (t *Tracker) order(e *EventRow) (*OrderRow, error) {
-	var p orderProperties
-	if err := json.Unmarshal(e.Properties, &p); err != nil {
-		return nil, reject("properties", "have a field of the wrong type: %s", wrongType(err))
-	}
-	orderID, _ := plainText(p.OrderID) // absent: refused by required
-	if err := required("order_id", orderID, maxID-60); err != nil {
-		return nil, err
-	}
-	if p.Currency == "" {
-		p.Currency = t.Currency
-	}
-	p.Currency = strings.ToUpper(p.Currency)
-	if err := currency("currency", p.Currency, t.Currency); err != nil {
-		return nil, err
-	}
-	if err := text("coupon", p.Coupon, maxShort); err != nil {
-		return nil, err
-	}
-	sum, items, err := p.sum()
-	if err != nil {
-		return nil, err
-	}
-	total, err := money("total", sum, p.Currency)
-	if err != nil {
-		return nil, err
-	}
-	o := lifecycle.Order{ExternalID: orderID, At: e.At, Total: total, Items: items}
-	if len(p.Products) > 0 {
-		o.FirstItem = p.Products[0].Name
-	}
-	if e.Name == OrderRefunded {
-		o.ExternalID = orderID + "/refund/" + string(e.ID)
-		if o.Total.Amount > 0 {
-			o.Total.Amount = -o.Total.Amount
-		}
-	} else if o.Total.Amount < 0 {
-		return nil, reject("total", "is negative: send %s instead", OrderRefunded)
-	}
-	if err := text("name", o.FirstItem, maxWording); err != nil {
-		return nil, err
-	}
-	event := *e
-	event.ID = OrderEventID(o.ExternalID)
-	return &OrderRow{ExternalID: e.ExternalID, Order: o, Coupon: p.Coupon, Event: event}, nil
-}
-
-// sum is the order's total: total, else revenue, else value, else what its
-// products come to; and the number of items.
-func (p *orderProperties) sum() (decimal.Decimal, int, error) {
-	products, items := decimal.Zero, decimal.Zero
-	priced := len(p.Products) > 0
-	for _, line := range p.Products {
-		quantity := decimal.NewFromInt(1)
-		if s, ok := plainText(line.Quantity); ok {
-			var err error
-			if quantity, err = parseDecimal("quantity", s, false); err != nil {
-				return products, 0, err
-			}
-		}
-		items = items.Add(quantity)
-		s, ok := plainText(line.Price)
-		if !ok {
-			priced = false
-			continue
-		}
-		price, err := parseDecimal("price", s, false)
-		if err != nil {
-			return products, 0, err
-		}
-		products = products.Add(price.Mul(quantity))
-	}
-	if items.Abs().GreaterThan(decimal.NewFromInt(1e9)) {
-		return products, 0, reject("quantity", "is out of range")
-	}
-	count := int(items.Abs().Round(0).IntPart())
-	for _, raw := range []json.RawMessage{p.Total, p.Revenue, p.Value} {
-		if s, ok := plainText(raw); ok {
-			d, err := parseDecimal("total", s, false)
-			return d, count, err
-		}
-	}
-	if !priced {
-		return products, 0, reject("total", "is missing: an order event needs total, revenue, or products with prices")
-	}
-	return products, count, nil
 }

@@ -43,7 +43,7 @@ func TestTrackedInstantsAreCorrected(t *testing.T) {
 func TestMessagesAreRefusedWithReasons(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`{"event":"X"}`:            "userId is missing",
+		`{"event":"X"}`:            "userId and anonymousId are missing",
 		`{"userId":"u"}`:           "event is missing",
 		`[]`:                       "message is not a JSON object",
 		`{"userId":"u","event":5}`: "wrong type: event is a number",

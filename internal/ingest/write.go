@@ -114,7 +114,7 @@ func (w *Writer) write(ctx context.Context, items []Item) (Written, error) {
 		case m.Order != nil:
 			o := postgres.BulkOrder{Event: bulkEvent(&m.Order.Event, id, now)}
 			o.Order, o.Coupon, o.ReceivedAt = m.Order.Order, m.Order.Coupon, now
-			o.CustomerID = id
+			o.CustomerID, o.Of = id, m.Order.Of
 			batch.Orders = append(batch.Orders, o)
 		case m.Touch != nil:
 			touch := m.Touch.BulkTouch

@@ -47,7 +47,10 @@ func NewGateway(o GatewayOptions) (*gateway.Server, error) {
 	}
 	settings := gateway.Config{
 		Brand: o.Brand.Name, Currency: o.Brand.Currency, Clock: o.Clock, Links: signer, WriteKeys: o.Config.Gateway.WriteKeys,
-		Outcomes: o.Store, Unsubscribing: o.Store, Customers: o.Store, Events: o.Store, Listens: o.Store.Listens,
+		Outcomes: o.Store, Unsubscribing: o.Store, Tracking: o.Store, Listens: o.Store.Listens,
+		Limits: gateway.Limits{InFlight: int64(o.Config.Intake.InFlightMB) << 20, Requests: o.Config.Intake.Requests,
+			PerSecond: o.Config.Intake.PerSecond, Burst: o.Config.Intake.Burst},
+		KeepRejected: o.Config.Intake.Rejected, RejectedFor: o.Config.Intake.RejectedFor,
 		Checks: map[string]func(context.Context) error{"database": o.Store.Ping}, Metrics: o.Metrics, Log: o.Log,
 	}
 	settings.Choices, settings.Wording = o.Store, o.Brand

@@ -29,12 +29,14 @@ type BulkEvent struct {
 	ReceivedAt time.Time
 	Source     string
 	Properties []byte // a JSON object
+	Visitor    string // as in Tracked.Visitor, where the event names nobody else
 }
 
 // BulkOrder is an order with the event it stands for: the event is written when
 // and only when the order is new.
 type BulkOrder struct {
 	ledger.OrderRow
+	Of    string // the order that a refund is about
 	Event BulkEvent
 }
 
@@ -48,8 +50,7 @@ type BulkBatch struct {
 	Fresh bool
 	// Tracked batches come from live sources, which repeat a message under a
 	// slightly different instant: an event is present when its id is, within two
-	// days of its instant. Batches that share customers are written one after
-	// the other.
+	// days of its instant. Their new events count for the customers' affinities.
 	Tracked bool
 	// Listens names the events that go to the outbox unless they happened before
 	// Since. Empty: none.
@@ -70,7 +71,8 @@ type BulkResult struct {
 // ActiveCustomerIDs returns our ids of the customers with these external ids;
 // those who are unknown or were erased are left out.
 func (s *Store) ActiveCustomerIDs(ctx context.Context, externalIDs []string) (map[string]lifecycle.CustomerID, error) {
-	rows, err := s.pool.Query(ctx, `select external_id, id::text from customers where external_id = any($1::text[]) and erased_at is null`, externalIDs)
+	rows, err := s.pool.Query(ctx, `select n.external_id, r.id::text from customers n join customers r on r.id = coalesce(n.merged_into, n.id)
+		where n.external_id = any($1::text[]) and r.erased_at is null`, externalIDs)
 	if err != nil {
 		return nil, translate(err, "look up customers")
 	}
@@ -116,11 +118,6 @@ func (s *Store) WriteBatch(ctx context.Context, batch BulkBatch) (BulkResult, er
 
 func writeBatch(ctx context.Context, q *dbsqlc.Queries, tx pgx.Tx, batch BulkBatch) (BulkResult, error) {
 	var result BulkResult
-	if batch.Tracked {
-		if err := lockCustomers(ctx, tx, batch); err != nil {
-			return result, err
-		}
-	}
 	fresh, err := insertBulkOrders(ctx, q, tx, batch.Orders)
 	if err != nil {
 		return result, err
@@ -149,48 +146,19 @@ func writeBatch(ctx context.Context, q *dbsqlc.Queries, tx pgx.Tx, batch BulkBat
 			return result, nil
 		}
 	}
-	result.Events, err = insertBulkEvents(ctx, tx, batch.Events, batch)
+	written, err := insertBulkEvents(ctx, tx, batch.Events, batch)
+	result.Events = written.fresh
 	return result, err
 }
 
-// lockBuckets bounds the advisory locks of one batch; customers share them.
+// lockBuckets bounds the advisory locks of one batch; names share them.
 const lockBuckets = 256
 
-// lockCustomers makes batches with common customers queue up, so that the
-// search for repeated ids sees what the other batch wrote and the outbox keeps
-// the order of each customer's events.
-func lockCustomers(ctx context.Context, tx pgx.Tx, batch BulkBatch) error {
-	buckets := map[int32]bool{}
-	add := func(id lifecycle.CustomerID) error {
-		u, err := uuid.Parse(string(id))
-		if err != nil {
-			return lifecycle.Errorf(lifecycle.Invalid, "customer id is not a UUID: %w", err)
-		}
-		buckets[int32(u[15])%lockBuckets] = true
-		return nil
-	}
-	for i := range batch.Events {
-		if err := add(batch.Events[i].CustomerID); err != nil {
-			return err
-		}
-	}
-	for i := range batch.Orders {
-		if err := add(batch.Orders[i].CustomerID); err != nil {
-			return err
-		}
-	}
-	keys := make([]int32, 0, len(buckets))
-	for k := range buckets {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtext('touchstone.tracked'), k) from unnest($1::int[]) with ordinality u (k, n) order by n`, keys)
-	return err
-}
-
 const insertBulkOrdersSQL = `
-insert into orders (external_id, customer_id, at, total, currency, items, first_item, coupon, received_at)
-select * from unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::bigint[], $5::text[], $6::int[], $7::text[], $8::text[], $9::timestamptz[])
+insert into orders (external_id, customer_id, at, total, currency, items, first_item, coupon, received_at, of_order)
+select id, customer, at, total, currency, items, first, coupon, received, nullif(base, '')
+from unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::bigint[], $5::text[], $6::int[], $7::text[], $8::text[], $9::timestamptz[], $10::text[])
+    as u (id, customer, at, total, currency, items, first, coupon, received, base)
 on conflict (external_id) do nothing
 returning external_id`
 
@@ -207,18 +175,18 @@ func insertBulkOrders(ctx context.Context, q *dbsqlc.Queries, tx pgx.Tx, orders 
 	slices.SortStableFunc(sorted, func(a, b *BulkOrder) int { return strings.Compare(a.ExternalID, b.ExternalID) })
 	n := len(sorted)
 	ids, customers, currencies := make([]string, n), make([]string, n), make([]string, n)
-	firsts, coupons := make([]string, n), make([]string, n)
+	firsts, coupons, bases := make([]string, n), make([]string, n), make([]string, n)
 	ats, received := make([]time.Time, n), make([]time.Time, n)
 	totals, items := make([]int64, n), make([]int32, n)
 	for i, o := range sorted {
 		ids[i], customers[i], currencies[i] = o.ExternalID, string(o.CustomerID), o.Total.Currency
 		firsts[i], coupons[i], ats[i], received[i] = o.FirstItem, o.Coupon, instant(o.At), instant(o.ReceivedAt)
-		totals[i], items[i] = o.Total.Amount, int32(o.Items)
+		totals[i], items[i], bases[i] = o.Total.Amount, int32(o.Items), o.Of
 	}
 	if err := q.LockStats(ctx, customers); err != nil {
 		return nil, err
 	}
-	rows, err := tx.Query(ctx, insertBulkOrdersSQL, ids, customers, ats, totals, currencies, items, firsts, coupons, received)
+	rows, err := tx.Query(ctx, insertBulkOrdersSQL, ids, customers, ats, totals, currencies, items, firsts, coupons, received, bases)
 	if err != nil {
 		return nil, err
 	}
@@ -238,46 +206,58 @@ func insertBulkOrders(ctx context.Context, q *dbsqlc.Queries, tx pgx.Tx, orders 
 
 const insertBulkEventsSQL = `
 with given as (
-    select distinct on (id) * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[])
-        as u (id, customer_id, name, occurred_at, received_at, source, properties)
+    select distinct on (id) * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $11::text[])
+        as u (id, customer_id, name, occurred_at, received_at, source, properties, visitor)
     order by id
 ), fresh as (
-    insert into events (id, customer_id, name, occurred_at, received_at, source, properties)
-    select id, customer_id, name, occurred_at, received_at, source, properties::jsonb from given g
+    insert into events (id, customer_id, name, occurred_at, received_at, source, properties, visitor_id)
+    select id, customer_id, name, occurred_at, received_at, source, properties::jsonb, nullif(visitor, '')::uuid from given g
     where not $8 or (
         select true from events e where e.id = g.id
             and e.occurred_at between g.occurred_at - interval '2 days' and g.occurred_at + interval '2 days' limit 1) is null
     on conflict do nothing
-    returning id, customer_id, name, occurred_at
+    returning id, customer_id, name, occurred_at, visitor_id
 ), routed as (
     insert into event_outbox (event_id, occurred_at, customer_id, name)
     select id, occurred_at, customer_id, name from fresh
-    where name = any($9::text[]) and occurred_at >= $10 order by occurred_at, id
+    where name = any($9::text[]) and occurred_at >= $10 and customer_id is distinct from visitor_id order by occurred_at, id
+), liked as (
+    insert into customer_affinities (customer_id, name, weight)
+    select f.customer_id, a.name, sum(a.weight * affinity_factor(f.occurred_at))
+    from fresh f join given g on g.id = f.id cross join lateral event_affinities(g.name, g.properties::jsonb) a
+    where $8 and affinity_signal(f.name) is not null group by 1, 2 order by 1, 2
+    on conflict (customer_id, name) do update set weight = customer_affinities.weight + excluded.weight
 )
-select count(*) from fresh`
+select count(*), coalesce(array_agg(distinct customer_id::text)
+    filter (where $8 and cart_event(name) and customer_id is distinct from visitor_id), '{}') from fresh`
 
-// insertBulkEvents returns how many events were new.
-func insertBulkEvents(ctx context.Context, tx pgx.Tx, events []BulkEvent, batch BulkBatch) (int, error) {
+// writtenEvents says how many events were new, and whose carts tracked ones change.
+type writtenEvents struct {
+	fresh int
+	carts []string
+}
+
+// insertBulkEvents writes events; those without an owner are not routed.
+func insertBulkEvents(ctx context.Context, tx pgx.Tx, events []BulkEvent, batch BulkBatch) (written writtenEvents, err error) {
 	if len(events) == 0 {
-		return 0, nil
+		return written, nil
 	}
 	n := len(events)
 	ids, customers, names := make([]string, n), make([]string, n), make([]string, n)
-	sources, properties := make([]string, n), make([]string, n)
+	sources, properties, visitors := make([]string, n), make([]string, n), make([]string, n)
 	ats, received := make([]time.Time, n), make([]time.Time, n)
 	for i := range events {
 		e := &events[i]
-		ids[i], customers[i], names[i] = string(e.ID), string(e.CustomerID), e.Name
+		ids[i], customers[i], names[i], visitors[i] = string(e.ID), string(e.CustomerID), e.Name, e.Visitor
 		ats[i], received[i], sources[i], properties[i] = instant(e.At), instant(e.ReceivedAt), e.Source, string(e.Properties)
 	}
 	listens := batch.Listens
 	if listens == nil {
 		listens = []string{}
 	}
-	var fresh int
-	err := tx.QueryRow(ctx, insertBulkEventsSQL, ids, customers, names, ats, received, sources, properties,
-		batch.Tracked, listens, batch.Since).Scan(&fresh)
-	return fresh, err
+	err = tx.QueryRow(ctx, insertBulkEventsSQL, ids, customers, names, ats, received, sources, properties,
+		batch.Tracked, listens, batch.Since, visitors).Scan(&written.fresh, &written.carts)
+	return written, err
 }
 
 // bulkCopyEvents copies all events or, when one of them is already present, none.

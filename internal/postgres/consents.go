@@ -148,8 +148,7 @@ func saveConsents(ctx context.Context, q *dbsqlc.Queries, tx pgx.Tx, consents []
 	for _, row := range known {
 		ids[row.ExternalID] = lifecycle.CustomerID(row.ID)
 	}
-	live := map[statement]bool{}
-	acts := map[statement]bool{}
+	said := newStatements()
 	var rows []dbsqlc.Consent
 	for _, c := range consents {
 		id := ids[c.ExternalID]
@@ -157,26 +156,46 @@ func saveConsents(ctx context.Context, q *dbsqlc.Queries, tx pgx.Tx, consents []
 			return lifecycle.Errorf(lifecycle.NotFound, "a consent names the unknown customer %q: import the customer first", c.ExternalID)
 		}
 		rows = append(rows, consentRow(id, c.Consent))
-		st := statement{id, c.Channel, c.State}
-		live[st] = live[st] || c.Live
-		acts[st] = acts[st] || c.Act()
+		said.add(id, c)
 	}
 	counting, err := importConsents(ctx, tx, rows)
 	if err != nil {
 		return err
 	}
+	return said.follow(ctx, q, tx, counting, at)
+}
+
+// statements are what a batch says of consents.
+type statements struct {
+	live map[statement]bool // said just now, not read from a file
+	acts map[statement]bool // acts of consent, which lift what an unsubscribe suppressed
+}
+
+func newStatements() statements {
+	return statements{live: map[statement]bool{}, acts: map[statement]bool{}}
+}
+
+func (s statements) add(id lifecycle.CustomerID, c ledger.ConsentRow) {
+	st := statement{id, c.Channel, c.State}
+	s.live[st] = s.live[st] || c.Live
+	s.acts[st] = s.acts[st] || c.Act()
+}
+
+// follow does what follows from the statements that count from now on: whoever has
+// to confirm is asked, and a yes lifts what an earlier unsubscribe suppressed.
+func (s statements) follow(ctx context.Context, q *dbsqlc.Queries, tx pgx.Tx, counting []statement, at time.Time) error {
 	var asked []BulkEvent
 	for _, st := range counting {
-		if st.state == lifecycle.ConsentPending && live[st] {
+		if st.state == lifecycle.ConsentPending && s.live[st] {
 			asked = append(asked, requested(st, at))
 		}
-		if acts[st] {
+		if s.acts[st] {
 			if err := lift(ctx, q, st.customer, st.channel, at); err != nil {
 				return err
 			}
 		}
 	}
-	_, err = insertBulkEvents(ctx, tx, asked, BulkBatch{Listens: []string{ConsentRequested}})
+	_, err := insertBulkEvents(ctx, tx, asked, BulkBatch{Listens: []string{ConsentRequested}})
 	return err
 }
 

@@ -20,9 +20,16 @@ import (
 // batch counts as the last. Erased customers stay erased; one who agrees anew, live
 // and with the wording on file, is a new customer with nothing of the old one.
 func (s *Store) UpsertCustomers(ctx context.Context, customers []lifecycle.Customer, consents []ledger.ConsentRow, at time.Time) (inserted int, err error) {
+	merged, err := s.mergedNames(ctx, customers)
+	if err != nil {
+		return 0, err
+	}
 	rows := make([]dbsqlc.Customer, 0, len(customers))
 	place := make(map[string]int, len(customers))
 	for _, c := range customers {
+		if name, gone := merged[c.ExternalID]; gone {
+			c.ExternalID = name
+		}
 		row, err := customerRow(c, at)
 		if err != nil {
 			return 0, err
@@ -73,6 +80,24 @@ func (s *Store) UpsertCustomers(ctx context.Context, customers []lifecycle.Custo
 		return 0, err
 	}
 	return inserted, nil
+}
+
+// mergedNames returns, for the names of customers who were merged into others,
+// under what name these stand.
+func (s *Store) mergedNames(ctx context.Context, customers []lifecycle.Customer) (map[string]string, error) {
+	externals := make([]string, len(customers))
+	for i, c := range customers {
+		externals[i] = c.ExternalID
+	}
+	rows, err := s.q.MergedNames(ctx, externals)
+	if err != nil {
+		return nil, translate(err, "look up merged customers")
+	}
+	names := make(map[string]string, len(rows))
+	for _, row := range rows {
+		names[row.Name] = row.ExternalID
+	}
+	return names, nil
 }
 
 // CustomerIDs returns our ids of the customers with these external ids; unknown

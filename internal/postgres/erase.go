@@ -16,11 +16,12 @@ import (
 var belongings = []string{"devices"}
 
 // EraseCustomer removes what is personal about a customer, in one transaction:
-// profile, attributes, event properties, entry data, products bought, proof of
-// consent, wishes, devices and provider texts are emptied, addresses suppressed by
-// their hash, consents withdrawn, runs ended, touches not yet sent skipped. What
-// stays is pseudonymous: orders as amounts, the ledger, the decision log, the
-// consent history without its proof. Repeating it removes what has come in since.
+// profile, attributes, event properties, entry data, products bought, cart,
+// affinities, proof of consent, wishes, devices, refused messages and provider
+// texts are emptied, addresses suppressed by their hash, consents withdrawn, runs
+// ended, touches not yet sent skipped. What stays is pseudonymous: orders as
+// amounts, the ledger, the decision log, the consent history without its proof.
+// Repeating it removes what has come in since.
 func (s *Store) EraseCustomer(ctx context.Context, id lifecycle.CustomerID, at time.Time) (ledger.Erased, error) {
 	var done ledger.Erased
 	if err := s.ensure(ctx, historyTable, at); err != nil {
@@ -30,6 +31,10 @@ func (s *Store) EraseCustomer(ctx context.Context, id lifecycle.CustomerID, at t
 	err := s.transaction(ctx, "erase customer "+customer, func(q *dbsqlc.Queries, _ pgx.Tx) error {
 		done = ledger.Erased{}
 		if err := lock(ctx, q, "customer", id); err != nil {
+			return err
+		}
+		names, err := q.NamesOf(ctx, customer)
+		if err != nil {
 			return err
 		}
 		if err := q.SuppressErased(ctx, dbsqlc.SuppressErasedParams{ID: customer, At: when}); err != nil {
@@ -51,8 +56,14 @@ func (s *Store) EraseCustomer(ctx context.Context, id lifecycle.CustomerID, at t
 		if err := q.EraseConsents(ctx, dbsqlc.EraseConsentsParams{ID: customer, At: when}); err != nil {
 			return err
 		}
-		for _, erase := range []func(context.Context, string) error{q.EraseConsentProof, q.EraseWishes, q.EraseStats} {
+		for _, erase := range []func(context.Context, string) error{q.EraseConsentProof, q.EraseWishes, q.EraseStats, q.EraseIdentities, q.EraseCart,
+			q.EraseAffinities} {
 			if err := erase(ctx, customer); err != nil {
+				return err
+			}
+		}
+		for _, erase := range []func(context.Context, []string) error{q.EraseConsentStatements, q.EraseRejected} {
+			if err := erase(ctx, names); err != nil {
 				return err
 			}
 		}

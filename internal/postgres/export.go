@@ -32,7 +32,8 @@ type exportPart struct {
 var exportParts = []exportPart{
 	{"statistics", "customer_stats", `select to_jsonb(t) - 'customer_id' from customer_stats t where t.customer_id = $1`},
 	{"consents", "consents", `select to_jsonb(t) - 'customer_id' from consents t where t.customer_id = $1 order by t.channel`},
-	{"consent_history", "consent_records", `select to_jsonb(t) - 'customer_id' from consent_records t where t.customer_id = $1 order by t.at, t.id`},
+	{"consent_history", "consent_records", `select to_jsonb(t) - 'customer_id' from consent_records t
+		where t.customer_id in (select c.id from customers c where c.id = $1 or c.merged_into = $1) order by t.at, t.id`},
 	{"wishes", "wishes", `select to_jsonb(t) - 'customer_id' from wishes t where t.customer_id = $1`},
 	{"suppressions", "", `select jsonb_build_object('channel', p.channel, 'reason', p.reason, 'source', p.source, 'at', p.at)
 		from customers c cross join (select unnest(array['email', 'sms', 'whatsapp', 'push', 'web']) as channel) h
@@ -47,7 +48,8 @@ var exportParts = []exportPart{
 	{"reviews", "", `select jsonb_build_object('id', r.id, 'kind', r.kind, 'journey', r.journey, 'status', r.status, 'opened_at', r.opened_at, 'decided_at', r.decided_at)
 		from reviews r where r.id in (select w.review_id from journey_runs t join review_waiters w on w.run_id = t.id where t.customer_id = $1) order by r.opened_at, r.id`},
 	{"decisions", "decision_log", `select jsonb_build_object('seq', d.seq, 'at', d.at, 'kind', d.kind, 'run_id', d.run_id, 'touch_id', d.touch_id,
-		'subject', d.subject, 'body', d.body::jsonb) from decision_log d where d.customer_id = $1 order by d.seq`},
+		'subject', d.subject, 'body', d.body::jsonb) from decision_log d
+		where d.customer_id in (select c.id from customers c where c.id = $1 or c.merged_into = $1) order by d.seq`},
 	{"privacy_requests", "privacy_requests", `select to_jsonb(t) - 'customer_id' - 'by' from privacy_requests t where t.customer_id = $1 order by t.recorded_at, t.id`},
 }
 
@@ -191,6 +193,7 @@ var personalTables = map[string]string{
 	"wishes": "deleted", "events": "properties emptied", "orders": "products and coupons emptied", "event_outbox": "deleted",
 	"journey_runs": "ended, entry data emptied", "touches": "open ones closed; no personal columns", "decision_log": "ids only",
 	"agent_cells": "ids only", "opt_outs": "ids and hashes only", "privacy_requests": "ids only", "devices": "deleted",
+	"identities": "names emptied", "carts": "deleted", "customer_affinities": "deleted", "rollup_order_marks": "ids only",
 }
 
 // unknownTables lists tables with a customer_id of which nobody said what an erasure

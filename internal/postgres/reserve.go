@@ -59,15 +59,15 @@ func (s *Store) Reserve(ctx context.Context, asked []ledger.Reservation) ([]ledg
 }
 
 // inOrder are the ids of the touches in the order in which everybody locks them.
-func inOrder(asked []ledger.Reservation) []string {
+func inOrder(asked []ledger.Reservation) dbsqlc.LockStandingParams {
 	sorted := slices.SortedFunc(slices.Values(asked), func(a, b ledger.Reservation) int {
 		return cmp.Or(cmp.Compare(a.Touch.CustomerID, b.Touch.CustomerID), cmp.Compare(a.Touch.ID, b.Touch.ID))
 	})
-	ids := make([]string, len(sorted))
+	params := dbsqlc.LockStandingParams{Ids: make([]string, len(sorted)), Customers: make([]string, len(sorted))}
 	for i, r := range sorted {
-		ids[i] = string(r.Touch.ID)
+		params.Ids[i], params.Customers[i] = string(r.Touch.ID), string(r.Touch.CustomerID)
 	}
-	return ids
+	return params
 }
 
 // decided are the records of the touches that were granted or lost their slot.
@@ -90,9 +90,6 @@ func reserveLocked(ctx context.Context, q *dbsqlc.Queries, asked []ledger.Reserv
 	var params dbsqlc.ReserveTouchesParams
 	for i, r := range asked {
 		row, stored := known[r.Touch.ID]
-		if stored && row.CustomerID != string(r.Touch.CustomerID) {
-			return nil, lifecycle.Errorf(lifecycle.Invalid, "touch %s belongs to another customer than %s", r.Touch.ID, r.Touch.CustomerID)
-		}
 		results[i] = ledger.Reserved{TouchID: r.Touch.ID, State: lifecycle.TouchState(row.State)}
 		switch results[i].State {
 		case "", lifecycle.TouchPlanned, lifecycle.TouchInReview, lifecycle.TouchDeferred:
@@ -100,8 +97,11 @@ func reserveLocked(ctx context.Context, q *dbsqlc.Queries, asked []ledger.Reserv
 			results[i].Result = ledger.InFlight
 			continue
 		default:
-			results[i].Result = ledger.Closed
+			results[i].Result = ledger.Closed // also when the customer was merged into another
 			continue
+		}
+		if stored && row.CustomerID != string(r.Touch.CustomerID) {
+			return nil, lifecycle.Errorf(lifecycle.Invalid, "touch %s belongs to another customer than %s", r.Touch.ID, r.Touch.CustomerID)
 		}
 		if err := addReservation(&params, r); err != nil {
 			return nil, err

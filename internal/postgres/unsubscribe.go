@@ -41,7 +41,7 @@ func (s *Store) Unsubscribe(ctx context.Context, u Unsubscription) (changed bool
 		return false, lifecycle.Errorf(lifecycle.Internal, "encode unsubscription: %w", err)
 	}
 	err = s.transaction(ctx, "unsubscribe", func(q *dbsqlc.Queries, tx pgx.Tx) error {
-		customer, err := present(ctx, q, u.Customer)
+		customer, err := present(ctx, q, u.Customer) // or whom they were merged into
 		if err != nil {
 			return err
 		}
@@ -49,6 +49,7 @@ func (s *Store) Unsubscribe(ctx context.Context, u Unsubscription) (changed bool
 		if err != nil || !changed {
 			return err
 		}
+		u.Customer = lifecycle.CustomerID(customer.ID)
 		u.Event.CustomerID = u.Customer
 		if _, err := insertBulkEvents(ctx, tx, []BulkEvent{u.Event}, BulkBatch{Listens: u.Listens}); err != nil {
 			return err

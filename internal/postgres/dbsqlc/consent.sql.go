@@ -143,7 +143,8 @@ func (q *Queries) LiftUnsubscribe(ctx context.Context, arg LiftUnsubscribeParams
 }
 
 const lockCustomer = `-- name: LockCustomer :one
-select c.id, c.external_id, c.email, c.phone, c.first_name, c.last_name, c.locale, c.country, c.region, c.postal_code, c.time_zone, c.attributes, c.created_at, c.erased_at from customers c where c.id = $1 for update
+select c.id, c.external_id, c.email, c.phone, c.first_name, c.last_name, c.locale, c.country, c.region, c.postal_code, c.time_zone, c.attributes, c.created_at, c.erased_at, c.merged_into, c.aliased_at, c.stated from customers c
+where c.id = coalesce((select m.merged_into from customers m where m.id = $1), $1) for update
 `
 
 func (q *Queries) LockCustomer(ctx context.Context, id string) (Customer, error) {
@@ -164,6 +165,9 @@ func (q *Queries) LockCustomer(ctx context.Context, id string) (Customer, error)
 		&i.Attributes,
 		&i.CreatedAt,
 		&i.ErasedAt,
+		&i.MergedInto,
+		&i.AliasedAt,
+		&i.Stated,
 	)
 	return i, err
 }

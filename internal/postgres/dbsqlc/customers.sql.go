@@ -13,7 +13,7 @@ import (
 
 const addOrdersToStats = `-- name: AddOrdersToStats :exec
 with added as (
-    select external_id, customer_id, at, total, currency, items, first_item, coupon, received_at, tx from orders o where o.external_id = any($1::text[])
+    select external_id, customer_id, at, total, currency, items, first_item, coupon, received_at, tx, visitor_id, of_order, remainder, stated_at, placed from orders o where o.external_id = any($1::text[])
 ), newest as (
     select a.customer_id, sum(a.total) as revenue, max(a.currency) as currency,
         count(*) filter (where a.total > 0) as orders,
@@ -48,10 +48,11 @@ func (q *Queries) AddOrdersToStats(ctx context.Context, externalIds []string) er
 }
 
 const customer = `-- name: Customer :one
-select c.id, c.external_id, c.email, c.phone, c.first_name, c.last_name, c.locale, c.country, c.region, c.postal_code, c.time_zone, c.attributes, c.created_at, c.erased_at, s.customer_id, s.orders_count, s.revenue, s.currency, s.first_order_at, s.last_order_at, s.last_item, s.engagement_weight, s.engagement_at, s.last_open_at, s.last_click_at, s.touches_count, s.last_touch_at,
+select c.id, c.external_id, c.email, c.phone, c.first_name, c.last_name, c.locale, c.country, c.region, c.postal_code, c.time_zone, c.attributes, c.created_at, c.erased_at, c.merged_into, c.aliased_at, c.stated, s.customer_id, s.orders_count, s.revenue, s.currency, s.first_order_at, s.last_order_at, s.last_item, s.engagement_weight, s.engagement_at, s.last_open_at, s.last_click_at, s.touches_count, s.last_touch_at,
     (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = c.id)::jsonb as consents,
     (select to_jsonb(w) from wishes w where w.customer_id = c.id)::jsonb as wishes
-from customers c join customer_stats s on s.customer_id = c.id where c.id = $1
+from customers c join customer_stats s on s.customer_id = c.id
+where c.id = coalesce((select m.merged_into from customers m where m.id = $1), $1)
 `
 
 type CustomerRow struct {
@@ -79,6 +80,9 @@ func (q *Queries) Customer(ctx context.Context, id string) (CustomerRow, error) 
 		&i.Customer.Attributes,
 		&i.Customer.CreatedAt,
 		&i.Customer.ErasedAt,
+		&i.Customer.MergedInto,
+		&i.Customer.AliasedAt,
+		&i.Customer.Stated,
 		&i.CustomerStat.CustomerID,
 		&i.CustomerStat.OrdersCount,
 		&i.CustomerStat.Revenue,
@@ -99,7 +103,7 @@ func (q *Queries) Customer(ctx context.Context, id string) (CustomerRow, error) 
 }
 
 const customerIDs = `-- name: CustomerIDs :many
-select external_id, id from customers where external_id = any($1::text[])
+select external_id, coalesce(merged_into, id)::uuid as id from customers where external_id = any($1::text[])
 `
 
 type CustomerIDsRow struct {
@@ -107,6 +111,7 @@ type CustomerIDsRow struct {
 	ID         string `json:"id"`
 }
 
+// A name of a customer who was merged leads to the one who stayed.
 func (q *Queries) CustomerIDs(ctx context.Context, externalIds []string) ([]CustomerIDsRow, error) {
 	rows, err := q.db.Query(ctx, customerIDs, externalIds)
 	if err != nil {
@@ -140,11 +145,11 @@ func (q *Queries) EnsureCustomers(ctx context.Context, batch json.RawMessage) er
 }
 
 const findCustomers = `-- name: FindCustomers :many
-select c.id, c.external_id, c.email, c.phone, c.first_name, c.last_name, c.locale, c.country, c.region, c.postal_code, c.time_zone, c.attributes, c.created_at, c.erased_at, 1::int as place from customers c where c.external_id = $1::text
+select c.id, c.external_id, c.email, c.phone, c.first_name, c.last_name, c.locale, c.country, c.region, c.postal_code, c.time_zone, c.attributes, c.created_at, c.erased_at, c.merged_into, c.aliased_at, c.stated, 1::int as place from customers n join customers c on c.id = coalesce(n.merged_into, n.id) where n.external_id = $1::text
 union all
-select c.id, c.external_id, c.email, c.phone, c.first_name, c.last_name, c.locale, c.country, c.region, c.postal_code, c.time_zone, c.attributes, c.created_at, c.erased_at, 2::int from customers c where c.id = $2::uuid
+select c.id, c.external_id, c.email, c.phone, c.first_name, c.last_name, c.locale, c.country, c.region, c.postal_code, c.time_zone, c.attributes, c.created_at, c.erased_at, c.merged_into, c.aliased_at, c.stated, 2::int from customers n join customers c on c.id = coalesce(n.merged_into, n.id) where n.id = $2::uuid
 union all
-select c.id, c.external_id, c.email, c.phone, c.first_name, c.last_name, c.locale, c.country, c.region, c.postal_code, c.time_zone, c.attributes, c.created_at, c.erased_at, 3::int from customers c where lower(c.email) = lower($1::text)
+select c.id, c.external_id, c.email, c.phone, c.first_name, c.last_name, c.locale, c.country, c.region, c.postal_code, c.time_zone, c.attributes, c.created_at, c.erased_at, c.merged_into, c.aliased_at, c.stated, 3::int from customers c where lower(c.email) = lower($1::text)
 order by place limit 3
 `
 
@@ -182,6 +187,9 @@ func (q *Queries) FindCustomers(ctx context.Context, arg FindCustomersParams) ([
 			&i.Customer.Attributes,
 			&i.Customer.CreatedAt,
 			&i.Customer.ErasedAt,
+			&i.Customer.MergedInto,
+			&i.Customer.AliasedAt,
+			&i.Customer.Stated,
 			&i.Place,
 		); err != nil {
 			return nil, err
@@ -201,6 +209,36 @@ select s.customer_id from customer_stats s where s.customer_id = any($1::uuid[])
 func (q *Queries) LockStats(ctx context.Context, ids []string) error {
 	_, err := q.db.Exec(ctx, lockStats, ids)
 	return err
+}
+
+const mergedNames = `-- name: MergedNames :many
+select n.external_id as name, r.external_id from customers n join customers r on r.id = n.merged_into
+where n.external_id = any($1::text[])
+`
+
+type MergedNamesRow struct {
+	Name       string `json:"name"`
+	ExternalID string `json:"external_id"`
+}
+
+func (q *Queries) MergedNames(ctx context.Context, externalIds []string) ([]MergedNamesRow, error) {
+	rows, err := q.db.Query(ctx, mergedNames, externalIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MergedNamesRow
+	for rows.Next() {
+		var i MergedNamesRow
+		if err := rows.Scan(&i.Name, &i.ExternalID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const suppress = `-- name: Suppress :exec

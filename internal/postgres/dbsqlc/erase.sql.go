@@ -75,13 +75,40 @@ func (q *Queries) CountRunning(ctx context.Context, id string) (int32, error) {
 	return column_1, err
 }
 
+const eraseAffinities = `-- name: EraseAffinities :exec
+delete from customer_affinities where customer_id = $1
+`
+
+func (q *Queries) EraseAffinities(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, eraseAffinities, id)
+	return err
+}
+
+const eraseCart = `-- name: EraseCart :exec
+delete from carts where customer_id = $1
+`
+
+func (q *Queries) EraseCart(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, eraseCart, id)
+	return err
+}
+
 const eraseConsentProof = `-- name: EraseConsentProof :exec
 update consent_records set wording = '', ip = '', user_agent = ''
-where customer_id = $1 and (wording, ip, user_agent) is distinct from ('', '', '')
+where customer_id in (select c.id from customers c where c.id = $1 or c.merged_into = $1) and (wording, ip, user_agent) is distinct from ('', '', '')
 `
 
 func (q *Queries) EraseConsentProof(ctx context.Context, id string) error {
 	_, err := q.db.Exec(ctx, eraseConsentProof, id)
+	return err
+}
+
+const eraseConsentStatements = `-- name: EraseConsentStatements :exec
+delete from consent_statements where external_id = any($1::text[])
+`
+
+func (q *Queries) EraseConsentStatements(ctx context.Context, names []string) error {
+	_, err := q.db.Exec(ctx, eraseConsentStatements, names)
 	return err
 }
 
@@ -112,6 +139,15 @@ func (q *Queries) EraseEvents(ctx context.Context, id string) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
+const eraseIdentities = `-- name: EraseIdentities :exec
+update identities set external_id = '' where customer_id = $1
+`
+
+func (q *Queries) EraseIdentities(ctx context.Context, id string) error {
+	_, err := q.db.Exec(ctx, eraseIdentities, id)
+	return err
+}
+
 const eraseOrders = `-- name: EraseOrders :execrows
 update orders set first_item = '', coupon = '' where customer_id = $1 and (first_item, coupon) is distinct from ('', '')
 `
@@ -140,8 +176,8 @@ const eraseProfile = `-- name: EraseProfile :execrows
 update customers c set email = null, phone = null, first_name = '', last_name = '', locale = '', country = '',
     region = '', postal_code = '', time_zone = '', attributes = '{}', erased_at = coalesce(c.erased_at, $1::timestamptz),
     external_id = case when position('@' in c.external_id) > 0 or c.external_id = c.email or c.external_id = c.phone
-        then 'erased:' || c.id else c.external_id end
-where c.id = $2
+        then 'erased:' || c.id else c.external_id end, stated = '{}'
+where c.id = $2 or c.merged_into = $2
 `
 
 type EraseProfileParams struct {
@@ -211,6 +247,30 @@ delete from wishes where customer_id = $1
 func (q *Queries) EraseWishes(ctx context.Context, id string) error {
 	_, err := q.db.Exec(ctx, eraseWishes, id)
 	return err
+}
+
+const namesOf = `-- name: NamesOf :many
+select external_id from customers where id = $1 or merged_into = $1
+`
+
+func (q *Queries) NamesOf(ctx context.Context, id string) ([]string, error) {
+	rows, err := q.db.Query(ctx, namesOf, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var external_id string
+		if err := rows.Scan(&external_id); err != nil {
+			return nil, err
+		}
+		items = append(items, external_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const suppressErased = `-- name: SuppressErased :exec

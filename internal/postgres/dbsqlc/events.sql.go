@@ -12,7 +12,7 @@ import (
 )
 
 const claimOutbox = `-- name: ClaimOutbox :many
-select o.id as outbox_id, o.attempts, o.event_id, o.customer_id, o.name, o.occurred_at,
+select o.id as outbox_id, o.attempts, o.event_id, coalesce(e.customer_id, o.customer_id)::uuid as customer_id, o.name, o.occurred_at,
     coalesce(e.received_at, o.occurred_at)::timestamptz as received_at, coalesce(e.source, '')::text as source,
     coalesce(e.properties, '{}')::jsonb as properties
 from event_outbox o left join events e on e.id = o.event_id and e.occurred_at = o.occurred_at

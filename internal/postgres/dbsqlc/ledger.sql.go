@@ -12,9 +12,19 @@ import (
 )
 
 const lockStanding = `-- name: LockStanding :many
-select t.id, t.customer_id, t.state from unnest($1::uuid[]) x(id)
-cross join lateral (select o.id, o.customer_id, o.state from touches o where o.id = x.id offset 0 for update) t
+select x.id::uuid as id, coalesce(t.customer_id, x.customer_id)::uuid as customer_id, (case
+    when m.id is not null and coalesce(t.state, 'planned') in ('planned', 'in_review', 'deferred') then 'skipped'
+    else t.state end)::text as state
+from (select unnest($1::uuid[]) as id, unnest($2::uuid[]) as customer_id) x
+left join lateral (select o.id, o.customer_id, o.state from touches o where o.id = x.id offset 0 for update) t on true
+left join lateral (select c.id from customers c where c.id = x.customer_id and c.merged_into is not null offset 0) m on true
+where t.id is not null or m.id is not null
 `
+
+type LockStandingParams struct {
+	Ids       []string `json:"ids"`
+	Customers []string `json:"customers"`
+}
 
 type LockStandingRow struct {
 	ID         string `json:"id"`
@@ -23,9 +33,10 @@ type LockStandingRow struct {
 }
 
 // Locks touches that may be reserved, those that exist yet, in the order asked:
-// one look-up by id each, whatever the planner believes of the table's size.
-func (q *Queries) LockStanding(ctx context.Context, ids []string) ([]LockStandingRow, error) {
-	rows, err := q.db.Query(ctx, lockStanding, ids)
+// one look-up by id each, whatever the planner believes of the table's size. Those
+// of a customer who was merged into another meanwhile are called off.
+func (q *Queries) LockStanding(ctx context.Context, arg LockStandingParams) ([]LockStandingRow, error) {
+	rows, err := q.db.Query(ctx, lockStanding, arg.Ids, arg.Customers)
 	if err != nil {
 		return nil, err
 	}

@@ -74,6 +74,15 @@ type Campaign struct {
 	EndedAt   *time.Time      `json:"ended_at"`
 }
 
+type Cart struct {
+	CustomerID string          `json:"customer_id"`
+	CartID     string          `json:"cart_id"`
+	Products   json.RawMessage `json:"products"`
+	Items      int32           `json:"items"`
+	Value      float64         `json:"value"`
+	ChangedAt  time.Time       `json:"changed_at"`
+}
+
 type Consent struct {
 	CustomerID  string     `json:"customer_id"`
 	Channel     string     `json:"channel"`
@@ -100,6 +109,20 @@ type ConsentRecord struct {
 	Wording     string     `json:"wording"`
 	Form        string     `json:"form"`
 	Ip          string     `json:"ip"`
+	UserAgent   string     `json:"user_agent"`
+	ConfirmedAt *time.Time `json:"confirmed_at"`
+}
+
+type ConsentStatement struct {
+	ExternalID  string     `json:"external_id"`
+	Channel     string     `json:"channel"`
+	State       string     `json:"state"`
+	At          time.Time  `json:"at"`
+	Source      string     `json:"source"`
+	Wording     string     `json:"wording"`
+	Ip          string     `json:"ip"`
+	Basis       string     `json:"basis"`
+	Form        string     `json:"form"`
 	UserAgent   string     `json:"user_agent"`
 	ConfirmedAt *time.Time `json:"confirmed_at"`
 }
@@ -146,6 +169,15 @@ type Customer struct {
 	Attributes json.RawMessage `json:"attributes"`
 	CreatedAt  time.Time       `json:"created_at"`
 	ErasedAt   *time.Time      `json:"erased_at"`
+	MergedInto *string         `json:"merged_into"`
+	AliasedAt  *time.Time      `json:"aliased_at"`
+	Stated     json.RawMessage `json:"stated"`
+}
+
+type CustomerAffinity struct {
+	CustomerID string  `json:"customer_id"`
+	Name       string  `json:"name"`
+	Weight     float64 `json:"weight"`
 }
 
 type CustomerStat struct {
@@ -192,6 +224,7 @@ type Event struct {
 	ReceivedAt time.Time       `json:"received_at"`
 	Source     string          `json:"source"`
 	Properties json.RawMessage `json:"properties"`
+	VisitorID  *string         `json:"visitor_id"`
 }
 
 type EventOutbox struct {
@@ -216,6 +249,13 @@ type Heartbeat struct {
 	Component string    `json:"component"`
 	Minute    time.Time `json:"minute"`
 	Up        bool      `json:"up"`
+}
+
+type Identity struct {
+	VisitorID  string    `json:"visitor_id"`
+	CustomerID string    `json:"customer_id"`
+	ExternalID string    `json:"external_id"`
+	SeenAt     time.Time `json:"seen_at"`
 }
 
 type Import struct {
@@ -288,16 +328,21 @@ type OptOut struct {
 }
 
 type Order struct {
-	ExternalID string    `json:"external_id"`
-	CustomerID string    `json:"customer_id"`
-	At         time.Time `json:"at"`
-	Total      int64     `json:"total"`
-	Currency   string    `json:"currency"`
-	Items      int32     `json:"items"`
-	FirstItem  string    `json:"first_item"`
-	Coupon     string    `json:"coupon"`
-	ReceivedAt time.Time `json:"received_at"`
-	Tx         int64     `json:"tx"`
+	ExternalID string     `json:"external_id"`
+	CustomerID string     `json:"customer_id"`
+	At         time.Time  `json:"at"`
+	Total      int64      `json:"total"`
+	Currency   string     `json:"currency"`
+	Items      int32      `json:"items"`
+	FirstItem  string     `json:"first_item"`
+	Coupon     string     `json:"coupon"`
+	ReceivedAt time.Time  `json:"received_at"`
+	Tx         int64      `json:"tx"`
+	VisitorID  *string    `json:"visitor_id"`
+	OfOrder    *string    `json:"of_order"`
+	Remainder  bool       `json:"remainder"`
+	StatedAt   *time.Time `json:"stated_at"`
+	Placed     bool       `json:"placed"`
 }
 
 type PrivacyRequest struct {
@@ -323,6 +368,19 @@ type ProviderEvent struct {
 	ReceivedAt time.Time `json:"received_at"`
 	Detail     string    `json:"detail"`
 	Tx         int64     `json:"tx"`
+}
+
+type RejectedMessage struct {
+	ID         int64      `json:"id"`
+	ReceivedAt time.Time  `json:"received_at"`
+	KeyName    string     `json:"key_name"`
+	Door       string     `json:"door"`
+	SentAt     string     `json:"sent_at"`
+	ExternalID string     `json:"external_id"`
+	Reason     string     `json:"reason"`
+	Body       string     `json:"body"`
+	Attempts   int32      `json:"attempts"`
+	TriedAt    *time.Time `json:"tried_at"`
 }
 
 type Report struct {
@@ -596,6 +654,11 @@ type RollupOrder struct {
 	Value    int64     `json:"value"`
 	Refunds  int32     `json:"refunds"`
 	Refunded int64     `json:"refunded"`
+}
+
+type RollupOrderMark struct {
+	CustomerID string    `json:"customer_id"`
+	At         time.Time `json:"at"`
 }
 
 type RollupState struct {

@@ -133,7 +133,7 @@ cross join lateral (select case
     when bucket('holdout', c.id) < $8::double precision then 'global_holdout'
     when bucket('holdout/' || $2::text, c.id) < $9::double precision then 'holdout'
     else 'treated' end as arm) a
-where c.id = $10::uuid and c.erased_at is null
+where c.id = coalesce((select m.merged_into from customers m where m.id = $10::uuid), $10::uuid) and c.erased_at is null
 and ($11::boolean or not exists (
     select from journey_runs r where r.journey = $2::text and r.customer_id = c.id
     and r.entered_at > $12::timestamptz))

@@ -11,7 +11,8 @@ import (
 )
 
 const consentRecordsOf = `-- name: ConsentRecordsOf :many
-select id, customer_id, subject, state, basis, at, recorded_at, source, wording, form, ip, user_agent, confirmed_at from consent_records where customer_id = $1 order by at, id
+select r.id, r.customer_id, r.subject, r.state, r.basis, r.at, r.recorded_at, r.source, r.wording, r.form, r.ip, r.user_agent, r.confirmed_at from consent_records r
+where r.customer_id in (select c.id from customers c where c.id = $1 or c.merged_into = $1) order by r.at, r.id
 `
 
 func (q *Queries) ConsentRecordsOf(ctx context.Context, customerID string) ([]ConsentRecord, error) {
@@ -122,7 +123,7 @@ func (q *Queries) HistoryOf(ctx context.Context, touches []string) ([]HistoryOfR
 }
 
 const ordersOf = `-- name: OrdersOf :many
-select external_id, customer_id, at, total, currency, items, first_item, coupon, received_at, tx from orders where customer_id = $1 order by at, external_id
+select external_id, customer_id, at, total, currency, items, first_item, coupon, received_at, tx, visitor_id, of_order, remainder, stated_at, placed from orders where customer_id = $1 order by at, external_id
 `
 
 func (q *Queries) OrdersOf(ctx context.Context, customerID string) ([]Order, error) {
@@ -145,6 +146,11 @@ func (q *Queries) OrdersOf(ctx context.Context, customerID string) ([]Order, err
 			&i.Coupon,
 			&i.ReceivedAt,
 			&i.Tx,
+			&i.VisitorID,
+			&i.OfOrder,
+			&i.Remainder,
+			&i.StatedAt,
+			&i.Placed,
 		); err != nil {
 			return nil, err
 		}

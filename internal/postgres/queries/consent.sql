@@ -7,7 +7,8 @@ where k.customer_id = @customer_id and k.channel = @channel and k.state = 'pendi
 returning k.channel;
 
 -- name: LockCustomer :one
-select c.* from customers c where c.id = @id for update;
+select c.* from customers c
+where c.id = coalesce((select m.merged_into from customers m where m.id = @id), @id) for update;
 
 -- name: ConsentsNow :many
 select * from consents where customer_id = @customer_id order by channel;

@@ -27,18 +27,24 @@ from jsonb_populate_recordset(null::customers, @batch::jsonb) b order by b.exter
 on conflict (external_id) do nothing;
 
 -- name: CustomerIDs :many
-select external_id, id from customers where external_id = any(@external_ids::text[]);
+-- A name of a customer who was merged leads to the one who stayed.
+select external_id, coalesce(merged_into, id)::uuid as id from customers where external_id = any(@external_ids::text[]);
+
+-- name: MergedNames :many
+select n.external_id as name, r.external_id from customers n join customers r on r.id = n.merged_into
+where n.external_id = any(@external_ids::text[]);
 
 -- name: Customer :one
 select sqlc.embed(c), sqlc.embed(s),
     (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = c.id)::jsonb as consents,
     (select to_jsonb(w) from wishes w where w.customer_id = c.id)::jsonb as wishes
-from customers c join customer_stats s on s.customer_id = c.id where c.id = @id;
+from customers c join customer_stats s on s.customer_id = c.id
+where c.id = coalesce((select m.merged_into from customers m where m.id = @id), @id);
 
 -- name: FindCustomers :many
-select sqlc.embed(c), 1::int as place from customers c where c.external_id = @ref::text
+select sqlc.embed(c), 1::int as place from customers n join customers c on c.id = coalesce(n.merged_into, n.id) where n.external_id = @ref::text
 union all
-select sqlc.embed(c), 2::int from customers c where c.id = @id::uuid
+select sqlc.embed(c), 2::int from customers n join customers c on c.id = coalesce(n.merged_into, n.id) where n.id = @id::uuid
 union all
 select sqlc.embed(c), 3::int from customers c where lower(c.email) = lower(@ref::text)
 order by place limit 3;

@@ -3,8 +3,23 @@
 update customers c set email = null, phone = null, first_name = '', last_name = '', locale = '', country = '',
     region = '', postal_code = '', time_zone = '', attributes = '{}', erased_at = coalesce(c.erased_at, @at::timestamptz),
     external_id = case when position('@' in c.external_id) > 0 or c.external_id = c.email or c.external_id = c.phone
-        then 'erased:' || c.id else c.external_id end
-where c.id = @id;
+        then 'erased:' || c.id else c.external_id end, stated = '{}'
+where c.id = @id or c.merged_into = @id;
+
+-- name: NamesOf :many
+select external_id from customers where id = @id or merged_into = @id;
+
+-- name: EraseConsentStatements :exec
+delete from consent_statements where external_id = any(@names::text[]);
+
+-- name: EraseIdentities :exec
+update identities set external_id = '' where customer_id = @id;
+
+-- name: EraseCart :exec
+delete from carts where customer_id = @id;
+
+-- name: EraseAffinities :exec
+delete from customer_affinities where customer_id = @id;
 
 -- name: EraseStats :exec
 update customer_stats set last_item = '' where customer_id = @id;
@@ -15,7 +30,7 @@ where customer_id = @id and (state, wording, ip, user_agent) is distinct from ('
 
 -- name: EraseConsentProof :exec
 update consent_records set wording = '', ip = '', user_agent = ''
-where customer_id = @id and (wording, ip, user_agent) is distinct from ('', '', '');
+where customer_id in (select c.id from customers c where c.id = @id or c.merged_into = @id) and (wording, ip, user_agent) is distinct from ('', '', '');
 
 -- name: EraseWishes :exec
 delete from wishes where customer_id = @id;

@@ -32,9 +32,15 @@ order by t.customer_id, t.id for update of t, s;
 
 -- name: LockStanding :many
 -- Locks touches that may be reserved, those that exist yet, in the order asked:
--- one look-up by id each, whatever the planner believes of the table's size.
-select t.id, t.customer_id, t.state from unnest(@ids::uuid[]) x(id)
-cross join lateral (select o.id, o.customer_id, o.state from touches o where o.id = x.id offset 0 for update) t;
+-- one look-up by id each, whatever the planner believes of the table's size. Those
+-- of a customer who was merged into another meanwhile are called off.
+select x.id::uuid as id, coalesce(t.customer_id, x.customer_id)::uuid as customer_id, (case
+    when m.id is not null and coalesce(t.state, 'planned') in ('planned', 'in_review', 'deferred') then 'skipped'
+    else t.state end)::text as state
+from (select unnest(@ids::uuid[]) as id, unnest(@customers::uuid[]) as customer_id) x
+left join lateral (select o.id, o.customer_id, o.state from touches o where o.id = x.id offset 0 for update) t on true
+left join lateral (select c.id from customers c where c.id = x.customer_id and c.merged_into is not null offset 0) m on true
+where t.id is not null or m.id is not null;
 
 -- name: ReserveTouches :many
 -- Reserves the touches that are under every cap and marks them as being sent;

@@ -13,7 +13,7 @@ cross join lateral (select case
     when bucket('holdout', c.id) < @global::double precision then 'global_holdout'
     when bucket('holdout/' || @journey::text, c.id) < @holdout::double precision then 'holdout'
     else 'treated' end as arm) a
-where c.id = @customer_id::uuid and c.erased_at is null
+where c.id = coalesce((select m.merged_into from customers m where m.id = @customer_id::uuid), @customer_id::uuid) and c.erased_at is null
 and (@always::boolean or not exists (
     select from journey_runs r where r.journey = @journey::text and r.customer_id = c.id
     and r.entered_at > @not_since::timestamptz))

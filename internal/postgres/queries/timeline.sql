@@ -19,7 +19,8 @@ select r.* from reviews r where r.id in (
     select w.review_id from review_waiters w where w.run_id = any(@runs::uuid[])) order by r.opened_at, r.id;
 
 -- name: ConsentRecordsOf :many
-select * from consent_records where customer_id = @customer_id order by at, id;
+select r.* from consent_records r
+where r.customer_id in (select c.id from customers c where c.id = @customer_id or c.merged_into = @customer_id) order by r.at, r.id;
 
 -- name: SuppressionsOf :many
 select p.channel, p.reason, p.source, p.at
