@@ -86,6 +86,9 @@ func Parse(file string, source []byte) (*Definition, error) {
 		}
 		seen[m.Name] = true
 	}
+	if d.Mode == Bandit && (d.Metric.Better == Lower || d.Metric.Kind == estimate.Ratio) {
+		f.Get("metric").Fail("a bandit needs a metric per unit of which more is better: take a proportion or mean, better: higher")
+	}
 	d.bandit(f.Get("bandit"))
 	if err := doc.Err(); err != nil {
 		return nil, err
@@ -119,9 +122,9 @@ func (d *Definition) durations(n yamldoc.Node) {
 	}
 }
 
-// defaultShares are 30/35/35 for two challengers as the measurement plan has it,
+// DefaultShares are 30/35/35 for two challengers as the measurement plan has it,
 // and the split that needs the fewest units for any other number.
-func defaultShares(arms int) []float64 {
+func DefaultShares(arms int) []float64 {
 	if arms == 3 {
 		return []float64{0.30, 0.35, 0.35}
 	}
@@ -159,7 +162,7 @@ func (d *Definition) arms(n yamldoc.Node) {
 	case len(items) > 21:
 		n.Fail("%d arms: at most a control and 20 challengers", len(items))
 	case given == 0:
-		for i, s := range defaultShares(len(items)) {
+		for i, s := range DefaultShares(len(items)) {
 			d.Arms[i].Share = s
 		}
 	case given < len(items):

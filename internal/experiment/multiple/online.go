@@ -50,3 +50,10 @@ func (p Programme) Level(winners []bool) float64 {
 // power is 1/j^1.6 divided by its sum ζ(1.6): the first of few experiments get
 // levels at which something can be found.
 func power(j int) float64 { return math.Pow(float64(j), -1.6) / 2.285765715 }
+
+// SlowDecay is 0.0772 ln(max(j,2))/(j e^√(ln j)), which falls more slowly: for programmes of
+// hundreds of experiments (Javanmard and Montanari 2018, equation 31).
+func SlowDecay(j int) float64 {
+	n := float64(j)
+	return 0.07720838 * math.Log(max(n, 2)) / (n * math.Exp(math.Sqrt(math.Log(n))))
+}

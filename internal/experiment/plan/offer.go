@@ -158,4 +158,4 @@ func (p *Plan) finds(n float64) float64 {
 }
 
 // percent shows a share with two or three digits.
-func percent(share float64) string { return fmt.Sprintf("%.3g %%", share*100) }
+func percent(share float64) string { return fmt.Sprintf("%.3g%%", share*100) }

@@ -43,9 +43,15 @@ func Survival(statistic float64, degrees int) float64 {
 	return distuv.ChiSquared{K: float64(degrees)}.Survival(statistic)
 }
 
-// Alarm is the e-value from which a sample ratio counts as wrong: without any
-// fault one experiment in a thousand ever gets there.
-const Alarm = 1000
+// Alarm is the e-value from which a sample ratio counts as wrong at any time, and
+// FullSample the p-value of the chi-squared test that does so once, when the
+// planned sample is assigned. Without a fault they stop one experiment in two thousand
+// each. The second is there because no rule that may be read all the time finds 51 to 49
+// among 100,000 units in 99 of 100 cases at that rate; one more look does.
+const (
+	Alarm      = 2000
+	FullSample = 0.0005
+)
 
 // concentrations of the Dirichlet priors that LogRatioE mixes, with their shares.
 // The narrow prior finds the small faults that matter (49 to 51) while few units
@@ -54,7 +60,7 @@ var concentrations = []struct{ units, share float64 }{{8000, 0.95}, {50, 0.05}}
 
 // LogRatioE is the logarithm of the e-value that units were not assigned in
 // proportion to the weights. It may be looked at after every unit: without a
-// fault it ever reaches ln(Alarm) in one of a thousand experiments. For a Dirichlet prior
+// fault it ever reaches ln(Alarm) in one of Alarm experiments. For a Dirichlet prior
 // of concentration c around the weights it is
 //
 //	Γ(c)/Γ(c+n) Π Γ(c wᵢ+nᵢ)/Γ(c wᵢ) / Π wᵢ^nᵢ
