@@ -64,7 +64,7 @@ func (a *app) showProof(r proof.Report) {
 		if l.Met != nil {
 			verdict = map[bool]string{true: "met", false: "MISSED"}[*l.Met]
 		}
-		rows = append(rows, []string{l.Part, l.What, fmt.Sprintf("%.4g", l.Measured), l.Unit, orDash(l.Target), verdict})
+		rows = append(rows, []string{l.Part, l.What, fmt.Sprintf("%.5g", l.Measured), l.Unit, orDash(l.Target), verdict})
 	}
 	a.table([]string{"part", "measured", "value", "unit", "target", ""}, rows)
 	a.say("\nseed %d, %d simulated experiments per line of a test, %s", r.Seed, r.Runs, r.Elapsed.Round(time.Second))

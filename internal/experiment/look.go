@@ -8,9 +8,10 @@ import (
 	"touchstone/internal/measure"
 )
 
-// Day sums up the units of one arm that were first exposed on one day of one phase.
-// A unit counts on the day of its first exposure, and only there: its outcomes are
-// added to that day's sums whenever they come.
+// Day sums up the units of one arm that were first exposed on one day, by the phase
+// in which they were drawn. A unit counts on the day of its first exposure, and only
+// there: its outcomes are added to that day's sums whenever they come. Units that were
+// drawn and never exposed count as assigned on the day of the draw.
 type Day struct {
 	Phase    int       `json:"phase"`
 	Arm      string    `json:"arm"`

@@ -29,8 +29,9 @@ const (
 	DefaultShortest = 7    // days, at least
 	DefaultLongest  = 28   // days, at most
 	day             = 24 * time.Hour
-	assumedDays     = 28 // of looks, where the traffic is not known
-	mostLooks       = 90 // in a plan; more change the sample by less than one in a thousand
+	century         = 36_525 // days
+	assumedDays     = 28     // of looks, where the traffic is not known
+	mostLooks       = 90     // in a plan; more change the sample by less than one in a thousand
 )
 
 // Request is what is to be planned. Zero values mean the defaults.
@@ -69,7 +70,7 @@ type Plan struct {
 	Expected float64 `json:"expected"` // mean total when the lift is true
 	// Days are whole weeks in which units enter; 0 when the traffic is not known.
 	Days     int           `json:"days,omitzero"`
-	Ends     time.Duration `json:"ends,omitzero"` // until the last outcome is complete
+	Ends     time.Duration `json:"ends,omitzero"` // until the last outcome is complete; 0 beyond a hundred years
 	Cadence  Cadence       `json:"cadence,omitzero"`
 	Feasible bool          `json:"feasible"` // within Longest, or the traffic is not known
 	// Why says in words why the test is refused, and Offers what to do instead.
@@ -174,7 +175,9 @@ func Make(r Request) (Plan, error) {
 		return p, nil
 	}
 	p.Days = p.days()
-	p.Ends = time.Duration(p.Days)*day + r.Window
+	if p.Days < century {
+		p.Ends = time.Duration(p.Days)*day + r.Window
+	}
 	p.Cadence = cadence(p.Days, r.Longest)
 	available := r.PerDay * float64(r.Longest)
 	p.Detectable = finite(r.Metric.Detectable(available*r.Control/p.Inflation, p.weakest(), p.PerComparison, r.Power))

@@ -45,12 +45,12 @@ func Survival(statistic float64, degrees int) float64 {
 
 // Alarm is the e-value from which a sample ratio counts as wrong at any time, and
 // FullSample the p-value of the chi-squared test that does so once, when the
-// planned sample is assigned. Without a fault they stop one experiment in two thousand
-// each. The second is there because no rule that may be read all the time finds 51 to 49
+// planned sample is assigned. Without a fault the two together stop fewer than one
+// experiment in a thousand. The second is there because no rule that may be read all the time finds 51 to 49
 // among 100,000 units in 99 of 100 cases at that rate; one more look does.
 const (
 	Alarm      = 2000
-	FullSample = 0.0005
+	FullSample = 0.0003
 )
 
 // concentrations of the Dirichlet priors that LogRatioE mixes, with their shares.
