@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"math"
 	"time"
 
@@ -302,13 +301,4 @@ func finite(v float64) float64 {
 		return 0
 	}
 	return v
-}
-
-// String says the plan in one sentence.
-func (p Plan) String() string {
-	text := fmt.Sprintf("%d units in all, %d in the control", p.Total, p.Units[0])
-	if p.Days > 0 {
-		text += fmt.Sprintf(", %d days", p.Days)
-	}
-	return text
 }
