@@ -16,7 +16,7 @@ SQLC          := v1.31.1
 BUILDVCS := $(shell git status >/dev/null 2>&1 && echo auto || echo false)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test check fmt vet staticcheck workflowcheck race faults bench fuzz generate generate-check realdata clean
+.PHONY: help demo dev build test check fmt vet staticcheck workflowcheck race faults bench prove fuzz generate generate-check realdata clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ faults: ## run the fault suite COUNT (10) times in a row
 
 bench: build ## measure against minimal code in the same run and print the ratios
 	@$(BIN)/touchstone bench $(ARGS)
+
+prove: build ## measure what the experiment engine promises; misses exit non-zero (REALDATA names the data sets)
+	@$(BIN)/touchstone experiment prove $(if $(wildcard $(REALDATA)),--realdata $(REALDATA)) $(ARGS)
 
 fuzz: ## fuzz every parser for FUZZTIME (20s) each
 	@set -e; for package in $$($(GO) list ./...); do \

@@ -74,7 +74,7 @@ func TestHelp(t *testing.T) {
 	tm := bare(t)
 	top := tm.run("--help").ok()
 	top.line("Marketing:").line("why", "Explain everything")
-	for _, noun := range []string{"import", "segment", "journey", "campaign", "review", "creative", "policy", "guardrails", "consent", "customer", "ledger", "audit", "lift", "attribution", "roi", "alert", "sla"} {
+	for _, noun := range []string{"import", "segment", "journey", "campaign", "review", "creative", "policy", "guardrails", "consent", "customer", "ledger", "audit", "lift", "attribution", "roi", "alert", "sla", "experiment"} {
 		help := tm.run(noun).ok().narrow()
 		_, after, found := strings.Cut(help.stdout, "Available Commands:")
 		if !found {

@@ -1,5 +1,3 @@
-// Package experiment draws arms and will judge them: assignment by stable hash,
-// tests and intervals. Pure; imports the standard library only.
 package experiment
 
 import (

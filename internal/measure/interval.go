@@ -28,6 +28,21 @@ func (i Interval) Times(factor float64) Interval {
 // SpansZero reports whether zero lies in the interval, bounds included.
 func (i Interval) SpansZero() bool { return i.Low <= 0 && i.High >= 0 }
 
+// Mean is an estimated mean of independent observations.
+type Mean struct {
+	N        int     `json:"n"`
+	Value    float64 `json:"value"`
+	Variance float64 `json:"variance"` // of the mean: its squared standard error
+}
+
+// AsMean is the sample's mean with its squared standard error.
+func (s Sample) AsMean() Mean {
+	if s.N == 0 {
+		return Mean{}
+	}
+	return Mean{N: s.N, Value: s.Mean(), Variance: s.Variance() / float64(s.N)}
+}
+
 // Welch is the interval of the difference between two means, treated minus
 // held, without assuming equal variances:
 //
@@ -38,18 +53,29 @@ func (i Interval) SpansZero() bool { return i.Low <= 0 && i.High >= 0 }
 // false when a sample has fewer than two observations. Where nothing varies at
 // all, the interval has no width.
 func Welch(treated, held Sample, level float64) (i Interval, ok bool) {
+	return WelchOf(treated.AsMean(), held.AsMean(), level)
+}
+
+// WelchOf is Welch for means whose variances come from elsewhere: from a
+// linearisation or an adjustment.
+func WelchOf(treated, held Mean, level float64) (i Interval, ok bool) {
 	if treated.N < 2 || held.N < 2 {
 		return Interval{}, false
 	}
-	difference := treated.Mean() - held.Mean()
-	a, b := treated.Variance()/float64(treated.N), held.Variance()/float64(held.N)
+	difference := treated.Value - held.Value
+	a, b := treated.Variance, held.Variance
 	if a+b == 0 {
 		return Interval{Estimate: difference, Low: difference, High: difference, Level: level}, true
 	}
-	df := (a + b) * (a + b) / (a*a/float64(treated.N-1) + b*b/float64(held.N-1))
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: df}.Quantile(1 - (1-level)/2)
-	half := t * math.Sqrt(a+b)
+	half := studentQuantile(WelchDegrees(treated, held), 1-(1-level)/2) * math.Sqrt(a+b)
 	return Interval{Estimate: difference, Low: difference - half, High: difference + half, Level: level}, true
+}
+
+// WelchDegrees are Satterthwaite's degrees of freedom of the difference between
+// two means of which at least one varies.
+func WelchDegrees(treated, held Mean) float64 {
+	a, b := treated.Variance, held.Variance
+	return (a + b) * (a + b) / (a*a/float64(treated.N-1) + b*b/float64(held.N-1))
 }
 
 // normalQuantile is the standard normal quantile.
