@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"touchstone/internal/lifecycle"
@@ -111,9 +110,10 @@ type tracking struct {
 	TrackBatch
 	q       *dbsqlc.Queries
 	tx      pgx.Tx
-	names   map[string]*person // by external id
-	owners  map[string]string  // of visitors: customer ids
-	carts   map[string]bool    // customers whose carts changed
+	names   map[string]*person         // by external id
+	known   map[string]dbsqlc.Identity // visitors who are somebody's
+	owners  map[string]string          // of visitors: customer ids
+	carts   map[string]bool            // customers whose carts changed
 	refused map[int]string
 	fresh   int
 	present int
@@ -133,10 +133,7 @@ func (t *tracking) run(ctx context.Context) error {
 	if err := t.lockNames(ctx); err != nil {
 		return err
 	}
-	if err := t.findPeople(ctx); err != nil {
-		return err
-	}
-	for _, step := range []func(context.Context) error{t.aliases, t.claims, t.profiles, t.consents, t.events} {
+	for _, step := range []func(context.Context) error{t.findPeople, t.readVisitors, t.lockPeople, t.aliases, t.claims, t.profiles, t.consents, t.events} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -155,9 +152,7 @@ func (t *tracking) lockNames(ctx context.Context) error {
 		if name == "" {
 			return
 		}
-		h := fnv.New32a()
-		_, _ = h.Write([]byte(kind + name)) // it never fails
-		buckets[int32(h.Sum32()%lockBuckets)] = true
+		buckets[bucketOf(kind+name)] = true
 	}
 	for i := range t.Messages {
 		m := &t.Messages[i]
@@ -179,7 +174,7 @@ func (t *tracking) lockBuckets(ctx context.Context, space string, buckets map[in
 }
 
 // findPeople finds the customers behind all names, making those that are not
-// known, and locks them: a merge in another batch must not take one away.
+// known.
 func (t *tracking) findPeople(ctx context.Context) error {
 	heard := map[string]time.Time{} // the earliest instant
 	for i := range t.Messages {
@@ -213,30 +208,85 @@ func (t *tracking) findPeople(ctx context.Context) error {
 		}
 		missing = append(missing, p.Customer)
 	}
-	if len(missing) > 0 {
-		encoded, err := batch(missing)
-		if err != nil {
-			return err
-		}
-		if err := t.q.AddCustomers(ctx, encoded); err != nil {
-			return err
-		}
+	if len(missing) == 0 {
+		return nil
 	}
-	buckets := map[int32]bool{}
-	for _, p := range t.names {
-		id, err := uuid.Parse(p.id)
-		if err != nil {
-			return lifecycle.Errorf(lifecycle.Internal, "customer id is not a UUID: %w", err)
-		}
-		buckets[int32(id[15])%lockBuckets] = true
-	}
-	if err := t.lockBuckets(ctx, "touchstone.people", buckets); err != nil {
+	encoded, err := batch(missing)
+	if err != nil {
 		return err
 	}
-	return t.readPeople(ctx, heard) // as they are now that nobody else may merge them
+	if err := t.q.AddCustomers(ctx, encoded); err != nil {
+		return err
+	}
+	return t.readPeople(ctx, heard)
+}
+
+// lockPeople locks the customers of the batch, those who own its visitors included,
+// so that no merge in another batch takes one away. Whoever changed hands meanwhile
+// is read and locked again.
+func (t *tracking) lockPeople(ctx context.Context) error {
+	heard := map[string]time.Time{}
+	for name := range t.names {
+		heard[name] = time.Time{}
+	}
+	held := map[int32]bool{}
+	for {
+		wanted := map[int32]bool{}
+		for _, p := range t.names {
+			wanted[bucketOf(p.id)] = true
+		}
+		for _, i := range t.known {
+			wanted[bucketOf(i.CustomerID)] = true
+		}
+		maps.DeleteFunc(wanted, func(b int32, _ bool) bool { return held[b] })
+		if len(wanted) == 0 {
+			return nil
+		}
+		if err := t.lockBuckets(ctx, "touchstone.people", wanted); err != nil {
+			return err
+		}
+		maps.Copy(held, wanted)
+		if err := t.readPeople(ctx, heard); err != nil {
+			return err
+		}
+		if err := t.readVisitors(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func bucketOf(id string) int32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(id)) // it never fails
+	return int32(h.Sum32() % lockBuckets)
+}
+
+// readVisitors reads who owns the visitors of the batch.
+func (t *tracking) readVisitors(ctx context.Context) error {
+	var visitors []string
+	for i := range t.Messages {
+		for _, v := range []string{t.Messages[i].Visitor, t.Messages[i].FormerVisitor} {
+			if v != "" {
+				visitors = append(visitors, v)
+			}
+		}
+	}
+	t.known = map[string]dbsqlc.Identity{}
+	if len(visitors) == 0 {
+		return nil
+	}
+	slices.Sort(visitors)
+	rows, err := t.q.IdentitiesOf(ctx, slices.Compact(visitors))
+	for _, row := range rows {
+		t.known[row.VisitorID] = row
+	}
+	return err
 }
 
 func (t *tracking) readPeople(ctx context.Context, heard map[string]time.Time) error {
+	if len(heard) == 0 {
+		return nil
+	}
 	rows, err := t.q.NamedCustomers(ctx, slices.Sorted(maps.Keys(heard)))
 	if err != nil {
 		return err

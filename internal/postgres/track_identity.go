@@ -30,15 +30,13 @@ func (c claim) before(o claim) bool {
 func (t *tracking) claims(ctx context.Context) error {
 	t.owners = map[string]string{}
 	first := map[string]claim{}
-	var visitors []string
+	if err := t.readVisitors(ctx); err != nil { // as the aliases left them
+		return err
+	}
 	for i := range t.Messages {
 		m := &t.Messages[i]
 		for _, v := range []string{m.Visitor, m.FormerVisitor} {
-			if v == "" {
-				continue
-			}
-			visitors = append(visitors, v)
-			if m.User == "" || t.names[m.User].erased {
+			if v == "" || m.User == "" || t.names[m.User].erased {
 				continue
 			}
 			c := claim{v, m.User, instant(m.At)}
@@ -47,24 +45,14 @@ func (t *tracking) claims(ctx context.Context) error {
 			}
 		}
 	}
-	if len(visitors) == 0 {
-		return nil
-	}
-	slices.Sort(visitors)
-	rows, err := t.q.IdentitiesOf(ctx, slices.Compact(visitors))
-	if err != nil {
-		return err
-	}
-	known := map[string]claim{}
-	for _, row := range rows {
-		t.owners[row.VisitorID] = row.CustomerID
-		known[row.VisitorID] = claim{row.VisitorID, row.ExternalID, row.SeenAt.UTC()}
+	for v, row := range t.known {
+		t.owners[v] = row.CustomerID
 	}
 	var save dbsqlc.SaveIdentitiesParams
 	for _, v := range slices.Sorted(maps.Keys(first)) {
 		c := first[v]
-		standing, owned := known[v]
-		if owned && !c.before(standing) {
+		row, owned := t.known[v]
+		if owned && !c.before(claim{v, row.ExternalID, row.SeenAt.UTC()}) {
 			continue
 		}
 		owner, giver := t.names[c.name].id, v
