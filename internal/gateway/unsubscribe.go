@@ -69,7 +69,7 @@ func (s *Server) unsubscribe(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	// ParseMultipartForm reads both kinds of form and says so when the body is
 	// not multipart; the values decide either way.
-	_ = r.ParseMultipartForm(maxForm)
+	_ = r.ParseMultipartForm(maxForm) // a form that could not be read has no values
 	if r.PostForm.Get("List-Unsubscribe") != "One-Click" && r.PostForm.Get("confirm") != "yes" {
 		http.Error(w, "send the form List-Unsubscribe=One-Click", http.StatusBadRequest)
 		return
