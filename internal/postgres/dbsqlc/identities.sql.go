@@ -382,16 +382,21 @@ func (q *Queries) MoveTheRestTo(ctx context.Context, arg MoveTheRestToParams) er
 }
 
 const moveTouchesTo = `-- name: MoveTouchesTo :exec
-update touches set customer_id = $1::uuid where customer_id = $2::uuid
+with moved as (
+    update touches set customer_id = $2::uuid where customer_id = $1::uuid returning id
+), now as materialized (
+    select nextval(pg_get_serial_sequence('touch_history', 'seq')) as seq
+)
+insert into touch_moves (touch_id, seq, customer_id) select m.id, n.seq, $1::uuid from moved m cross join now n
 `
 
 type MoveTouchesToParams struct {
-	Survivor string `json:"survivor"`
 	Loser    string `json:"loser"`
+	Survivor string `json:"survivor"`
 }
 
 func (q *Queries) MoveTouchesTo(ctx context.Context, arg MoveTouchesToParams) error {
-	_, err := q.db.Exec(ctx, moveTouchesTo, arg.Survivor, arg.Loser)
+	_, err := q.db.Exec(ctx, moveTouchesTo, arg.Loser, arg.Survivor)
 	return err
 }
 

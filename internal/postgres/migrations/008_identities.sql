@@ -44,6 +44,18 @@ create table consent_statements (
     primary key (external_id, channel)
 );
 
+-- Touches that changed hands in a merge: up to seq, a number of the touch histories,
+-- a touch was that customer's. Caps are judged by whose a touch was at the time.
+create table touch_moves (
+    touch_id    uuid not null,
+    seq         bigint not null,
+    customer_id uuid not null,
+    primary key (touch_id, seq)
+);
+create function touch_owner(touch uuid, owner uuid, at_seq bigint) returns uuid language sql stable parallel safe as $$
+    select coalesce((select m.customer_id from touch_moves m where m.touch_id = touch and m.seq > at_seq order by m.seq limit 1), owner)
+$$;
+
 ------------------------------------------------------------------ orders
 
 -- of_order: the order that a refund or cancellation is about. remainder: it takes

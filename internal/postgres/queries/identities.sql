@@ -124,7 +124,12 @@ update journey_runs r set customer_id = @survivor::uuid, entry_key = case when e
 where r.customer_id = @loser::uuid and not r.id = any(@reentered::uuid[]);
 
 -- name: MoveTouchesTo :exec
-update touches set customer_id = @survivor::uuid where customer_id = @loser::uuid;
+with moved as (
+    update touches set customer_id = @survivor::uuid where customer_id = @loser::uuid returning id
+), now as materialized (
+    select nextval(pg_get_serial_sequence('touch_history', 'seq')) as seq
+)
+insert into touch_moves (touch_id, seq, customer_id) select m.id, n.seq, @loser::uuid from moved m cross join now n;
 
 -- name: MoveEventsTo :exec
 update events set customer_id = @survivor::uuid where customer_id = @loser::uuid;
