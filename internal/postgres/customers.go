@@ -136,7 +136,7 @@ func (s *Store) Profile(ctx context.Context, id lifecycle.CustomerID) (lifecycle
 	if err != nil {
 		return lifecycle.Profile{}, translate(err, "read customer "+string(id))
 	}
-	return profileOf(row.Customer, row.CustomerStat, row.Consents)
+	return profileOf(row.Customer, row.CustomerStat, row.Consents, row.Cart, row.Affinities)
 }
 
 // FindCustomer returns the customer with this id of ours, external id or e-mail

@@ -264,8 +264,5 @@ where o.external_id = p.external_id and o.total is distinct from (case when p.pl
 -- name: OwnersOfOrders :many
 select distinct o.customer_id from orders o where o.external_id = any(@order_ids::text[]) or o.of_order = any(@order_ids::text[]);
 
--- name: Affinities :many
-select name, weight from customer_affinities where customer_id = @customer_id order by weight desc, name limit sqlc.arg('n');
-
 -- name: ForgetAffinities :execrows
 delete from customer_affinities where weight < @least::double precision;

@@ -4,6 +4,8 @@
 -- alone: the planner then expects ten rows, not a thousand, and stays with indexes.
 select sqlc.embed(r), sqlc.embed(c), sqlc.embed(s),
     (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = r.customer_id)::jsonb as consents,
+    (select to_jsonb(k) from carts k where k.customer_id = r.customer_id)::jsonb as cart,
+    (select coalesce(jsonb_object_agg(a.name, a.weight), '{}') from customer_affinities a where a.customer_id = r.customer_id)::jsonb as affinities,
     (select coalesce(jsonb_agg(jsonb_build_object('channel', p.channel, 'reason', p.reason, 'at', p.at) order by p.channel), '[]')
         from (select unnest(array['email', 'sms', 'whatsapp', 'push', 'web']) as channel) h
         join suppressions p on p.channel = h.channel
