@@ -52,10 +52,9 @@ type Writer struct {
 	Store Store
 	Bulk  Bulk
 	Now   func() time.Time
-	// Listens, Since and Tracked are handed to the store as they are.
+	// Listens and Since are handed to the store as they are.
 	Listens []string
 	Since   time.Time
-	Tracked bool
 
 	known    idCache
 	repeated bool // the last batch met rows that were already there
@@ -96,7 +95,7 @@ func (w *Writer) write(ctx context.Context, items []Item) (Written, error) {
 		return out, err
 	}
 	var touched []int // items of the batch's touches
-	batch := postgres.BulkBatch{Fresh: !w.repeated, Tracked: w.Tracked, Listens: w.Listens, Since: w.Since}
+	batch := postgres.BulkBatch{Fresh: !w.repeated, Listens: w.Listens, Since: w.Since}
 	for i := range items {
 		external := items[i].externalID()
 		if external == "" {
