@@ -39,7 +39,7 @@ func exported(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	store := &postgres.Store{} // never asked
-	if _, err := gateway.New(gateway.Config{Currency: "USD", Outcomes: store, Unsubscribing: store, Customers: store, Events: store, Listens: store.Listens, Metrics: registry}); err != nil {
+	if _, err := gateway.New(gateway.Config{Currency: "USD", Outcomes: store, Unsubscribing: store, Tracking: store, Listens: store.Listens, Metrics: registry}); err != nil {
 		t.Fatal(err)
 	}
 	descriptions := make(chan *prometheus.Desc)
