@@ -14,7 +14,10 @@ type Upkeep struct {
 	Evidence   EvidenceStore
 	Partitions Partitions
 	Figures    KeyFigures
-	Currency   string // of the key figures, ISO 4217
+	Forgetting Forgetting    // nil: nothing is forgotten
+	Rejected   int           // refused messages that are kept
+	KeepFor    time.Duration // how long they are
+	Currency   string        // of the key figures, ISO 4217
 	Scale      clock.Scale
 	Window     time.Duration // how long after a touch an order counts as its response
 }
@@ -28,6 +31,13 @@ type Partitions interface {
 type KeyFigures interface {
 	RollUp(ctx context.Context, in measure.Rollup) (measure.RolledUp, error)
 	KPIs(ctx context.Context, in measure.KPIQuery) ([]measure.Reading, error)
+}
+
+// Forgetting removes what is of no more use: interests that are over, and refused
+// messages from before an instant or beyond a number.
+type Forgetting interface {
+	ForgetAffinities(ctx context.Context, now time.Time) (int, error)
+	PruneRejected(ctx context.Context, before time.Time, keep int) (int, error)
 }
 
 // UpkeepInput names the business instant of the upkeep.
@@ -46,8 +56,8 @@ type UpkeepResult struct {
 const abandonedAfter = 10 * time.Minute
 
 // Round settles touches of dead attempts, makes next months' partitions, rebuilds
-// the response counts, brings the hourly sums up to date and keeps the sums of the
-// periods that people look at.
+// the response counts, brings the hourly sums up to date, keeps the sums of the
+// periods that people look at, and forgets what is of no more use.
 func (u *Upkeep) Round(ctx context.Context, in UpkeepInput) (UpkeepResult, error) {
 	defer alive(ctx)()
 	if err := u.Partitions.EnsurePartitions(ctx, in.Now, in.Now.AddDate(0, 3, 0)); err != nil {
@@ -66,6 +76,14 @@ func (u *Upkeep) Round(ctx context.Context, in UpkeepInput) (UpkeepResult, error
 	}
 	for _, period := range measure.OverviewPeriods { // so that nobody waits for them
 		if _, err := u.Figures.KPIs(ctx, measure.KPIQuery{From: in.Now.Add(-period), To: in.Now}); err != nil {
+			return UpkeepResult{}, fail(err)
+		}
+	}
+	if u.Forgetting != nil {
+		if _, err := u.Forgetting.ForgetAffinities(ctx, in.Now); err != nil {
+			return UpkeepResult{}, fail(err)
+		}
+		if _, err := u.Forgetting.PruneRejected(ctx, in.Now.Add(-u.KeepFor), u.Rejected); err != nil {
 			return UpkeepResult{}, fail(err)
 		}
 	}

@@ -107,7 +107,8 @@ func New(o Options) (*Worker, error) {
 	for _, a := range []any{
 		journeys.Prepare, campaigns.Enrol, campaigns.SetStatus, campaigns.Preflight,
 		reviews.Brief, reviews.Decide, reviews.Edit, reviews.Escalate, reviews.Release,
-		(&activities.Upkeep{Ledger: o.Store, Evidence: o.Store, Partitions: o.Store, Figures: o.Store, Currency: o.Brand.Currency, Scale: o.Scale, Window: c.AttributionWindow}).Round,
+		(&activities.Upkeep{Ledger: o.Store, Evidence: o.Store, Partitions: o.Store, Figures: o.Store, Currency: o.Brand.Currency, Scale: o.Scale, Window: c.AttributionWindow,
+			Forgetting: o.Store, Rejected: c.Intake.Rejected, KeepFor: c.Intake.RejectedFor}).Round,
 		(&activities.Reports{Writer: reporter{o.Store, o.Brand, o.Scale, c.AttributionWindow}}).WriteReport,
 		rollouts.PreflightRollout, rollouts.AssessRollout, rollouts.StepRollout,
 		erasure.Erase, erasure.EndRuns, erasure.TellProviders, erasure.Forget,

@@ -16,7 +16,7 @@ import (
 )
 
 // Parts are the names of what can be measured, in the order they run.
-var Parts = []string{"journeys", "broadcast", "import", "reserve", "kpi", "anomaly", "console"}
+var Parts = []string{"journeys", "broadcast", "import", "gateway", "reserve", "kpi", "anomaly", "console"}
 
 // Options say what to measure. The sizes have defaults for a run of less than
 // ten minutes on two cores.
@@ -87,7 +87,7 @@ func Run(ctx context.Context, o Options) (Results, error) {
 	began := time.Now()
 	for _, part := range r.Parts {
 		measure := map[string]func(context.Context) error{
-			"journeys": r.journeys, "broadcast": r.broadcast, "import": r.imports, "reserve": r.reserve,
+			"journeys": r.journeys, "broadcast": r.broadcast, "import": r.imports, "gateway": r.gateway, "reserve": r.reserve,
 			"kpi": r.kpis, "anomaly": r.anomalies, "console": r.console,
 		}[part]
 		if measure == nil {

@@ -45,7 +45,7 @@ func (r *run) imports(ctx context.Context) (err error) {
 	}
 	rates, peaks, bare := map[string][]float64{}, map[string]uint64{}, []float64{}
 	for range min(r.Rounds, 2) {
-		copied, err := bareCopy(ctx, stack.DatabaseURL, r.Events)
+		copied, err := bareCopy(ctx, stack.DatabaseURL, r.Events, event)
 		if err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func empty(ctx context.Context, c *pgx.Conn, tables ...string) error {
 }
 
 // bareCopy returns rows per second of one COPY of the same rows.
-func bareCopy(ctx context.Context, url string, n int) (perSecond float64, err error) {
+func bareCopy(ctx context.Context, url string, n int, event func(i int) (customer int, at time.Time)) (perSecond float64, err error) {
 	err = onConnection(ctx, url, func(c *pgx.Conn) error {
 		if _, err := c.Exec(ctx, "create table bare (like events including all)"); err != nil {
 			return err

@@ -28,8 +28,8 @@ func (a *app) bench() *cobra.Command {
 		Use:   "bench",
 		Short: "Measure against minimal code in the same run and print the ratios",
 		Long: "Starts the engines, without keeping anything, and measures journeys against a hand-written minimal\n" +
-			"workflow, a broadcast against a bare loop over the provider's client, the import against COPY and\n" +
-			"the reservation of cap slots against one hand-written statement, key figures of a generated year\n" +
+			"workflow, a broadcast against a bare loop over the provider's client, the import and the tracking\n" +
+			"doors against COPY, the reservation of cap slots against one hand-written statement, key figures of a generated year\n" +
 			"from hourly sums against raw rows, and the detection of anomalies against a band of two standard\n" +
 			"deviations. Ours and the baseline take turns; medians count. Exits non-zero when a target is missed.",
 		Example: "  touchstone bench --quick\n  touchstone bench --part broadcast --customers 20000\n  touchstone bench --json",

@@ -20,7 +20,7 @@ func (a *app) commands() []group {
 	return []group{
 		{groupRun, []*cobra.Command{a.demo(), a.dev(), a.worker(), a.serve(), a.migrate(), a.status(), a.alerts()}},
 		{groupMarket, []*cobra.Command{
-			a.imports(), a.segments(), a.journeys(), a.campaigns(), a.rollouts(), a.experiments(), a.reviews(), a.creatives(),
+			a.imports(), a.events(), a.segments(), a.journeys(), a.campaigns(), a.rollouts(), a.experiments(), a.reviews(), a.creatives(),
 			a.pause(), a.resume(), a.halt(), a.policies(), a.guardrails(), a.consents(), a.customers(), a.users(),
 		}},
 		{groupProve, []*cobra.Command{

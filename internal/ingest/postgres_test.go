@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,27 +122,26 @@ func TestTrackedMessagesAreOnce(t *testing.T) {
 	s, url := realStore(t)
 	ctx := context.Background()
 	now := time.Now().UTC()
-	tracker := &ingest.Tracker{Currency: "GBP", Now: now, Source: "api"}
-	sent := func(skew time.Duration, message string) []ingest.Item {
-		m, err := tracker.Decode([]byte(strings.ReplaceAll(message, "SENT", now.Add(skew).Format(time.RFC3339Nano))), "track", "")
-		if err != nil {
-			t.Error(err)
-		}
-		return []ingest.Item{{Message: m}}
-	}
+	in := &ingest.Intake{Store: s, Currency: "GBP", Now: time.Now, Listens: func(context.Context) ([]string, error) {
+		return []string{"Checkout Started", "Order Completed"}, nil
+	}}
 	stamp := now.Add(-time.Hour).Format(time.RFC3339)
-	cart := `{"userId":"u","event":"Checkout Started","messageId":"m1","timestamp":"` + stamp + `","sentAt":"SENT"}`
+	cart := `{"type":"track","userId":"u","event":"Checkout Started","messageId":"m1","timestamp":"` + stamp + `","sentAt":"SENT"}`
 	if err := s.EnsurePartitions(ctx, now.Add(-time.Hour), now); err != nil {
 		t.Fatal(err)
 	}
-	order := `{"userId":"u","event":"Order Completed","messageId":"m2","timestamp":"` + stamp + `","sentAt":"SENT","properties":{"order_id":"o","total":9.99,"currency":"GBP"}}`
+	order := `{"type":"track","userId":"u","event":"Order Completed","messageId":"m2","timestamp":"` + stamp + `","sentAt":"SENT","properties":{"order_id":"o","total":9.99,"currency":"GBP"}}`
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
-			w := &ingest.Writer{Store: s, Bulk: s, Now: time.Now, Tracked: true, Listens: []string{"Checkout Started", "Order Completed"}}
-			skew := time.Duration(i) * 300 * time.Millisecond
-			if _, err := w.Write(ctx, append(sent(skew, cart), sent(skew, order)...)); err != nil {
-				t.Error(err)
+			p := &ingest.Parcel{Door: ingest.DoorBatch, Received: now}
+			sent := now.Add(time.Duration(i) * 300 * time.Millisecond).Format(time.RFC3339Nano)
+			for _, message := range []string{cart, order} {
+				p.Messages = append(p.Messages, json.RawMessage(strings.ReplaceAll(message, "SENT", sent)))
+			}
+			in.Decode(p)
+			if err := in.Write(ctx, p); err != nil || len(p.Rejected) > 0 {
+				t.Errorf("rejected %v, error %v", p.Rejected, err)
 			}
 		})
 	}

@@ -52,10 +52,9 @@ type Writer struct {
 	Store Store
 	Bulk  Bulk
 	Now   func() time.Time
-	// Listens, Since and Tracked are handed to the store as they are.
+	// Listens and Since are handed to the store as they are.
 	Listens []string
 	Since   time.Time
-	Tracked bool
 	// Confirm reports whether a consent by somebody of a country counts only when it
 	// is confirmed (double opt-in); nil: none does.
 	Confirm func(c lifecycle.Consent, country string) bool
@@ -99,7 +98,7 @@ func (w *Writer) write(ctx context.Context, items []Item) (Written, error) {
 		return out, err
 	}
 	var touched []int // items of the batch's touches
-	batch := postgres.BulkBatch{Fresh: !w.repeated, Tracked: w.Tracked, Listens: w.Listens, Since: w.Since}
+	batch := postgres.BulkBatch{Fresh: !w.repeated, Listens: w.Listens, Since: w.Since}
 	for i := range items {
 		external := items[i].externalID()
 		if external == "" {
@@ -199,7 +198,7 @@ func (w *Writer) upsert(ctx context.Context, list []*CustomerRow, now time.Time)
 			if w.Confirm != nil && w.Confirm(consent, c.Customer.Country) {
 				consent.State = lifecycle.ConsentPending
 			}
-			consents = append(consents, ledger.ConsentRow{ExternalID: c.Customer.ExternalID, Consent: consent, Live: w.Tracked})
+			consents = append(consents, ledger.ConsentRow{ExternalID: c.Customer.ExternalID, Consent: consent})
 		}
 	}
 	return w.Store.UpsertCustomers(ctx, customers, consents, now)

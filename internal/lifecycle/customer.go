@@ -97,6 +97,8 @@ type Profile struct {
 	Orders     OrderStats
 	Engagement Engagement
 	Touches    TouchStats
+	Cart       Cart
+	Affinities Affinities
 }
 
 // Stage places the customer at instant now. An order exactly AtRiskAfter old

@@ -48,10 +48,10 @@ type BulkBatch struct {
 	// Fresh says that the events are probably new: they are copied, and only if
 	// one proves to be present is the batch inserted row by row.
 	Fresh bool
-	// Tracked batches come from live sources, which repeat a message under a
+	// tracked batches come from live sources, which repeat a message under a
 	// slightly different instant: an event is present when its id is, within two
 	// days of its instant. Their new events count for the customers' affinities.
-	Tracked bool
+	tracked bool
 	// Listens names the events that go to the outbox unless they happened before
 	// Since. Empty: none.
 	Listens []string
@@ -136,7 +136,7 @@ func writeBatch(ctx context.Context, q *dbsqlc.Queries, tx pgx.Tx, batch BulkBat
 	if _, err := insertBulkEvents(ctx, tx, events, batch); err != nil {
 		return result, err
 	}
-	if batch.Fresh && !batch.Tracked && len(batch.Listens) == 0 && len(batch.Events) > 0 {
+	if batch.Fresh && len(batch.Listens) == 0 && len(batch.Events) > 0 {
 		copied, err := bulkCopyEvents(ctx, tx, batch.Events)
 		if err != nil {
 			return result, err
@@ -256,7 +256,7 @@ func insertBulkEvents(ctx context.Context, tx pgx.Tx, events []BulkEvent, batch 
 		listens = []string{}
 	}
 	err = tx.QueryRow(ctx, insertBulkEventsSQL, ids, customers, names, ats, received, sources, properties,
-		batch.Tracked, listens, batch.Since, visitors).Scan(&written.fresh, &written.carts)
+		batch.tracked, listens, batch.Since, visitors).Scan(&written.fresh, &written.carts)
 	return written, err
 }
 

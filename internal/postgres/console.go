@@ -106,7 +106,7 @@ type LogEntry struct {
 // Decisions returns what the decision log holds about a customer, in order.
 func (s *Store) Decisions(ctx context.Context, customer lifecycle.CustomerID) ([]LogEntry, error) {
 	id := string(customer)
-	rows, err := s.q.DecisionsOf(ctx, &id)
+	rows, err := s.q.DecisionsOf(ctx, id)
 	return logEntries(rows), translate(err, "read the decisions about a customer")
 }
 

@@ -154,7 +154,7 @@ func (s *Store) Profile(ctx context.Context, id lifecycle.CustomerID) (lifecycle
 	if err != nil {
 		return lifecycle.Profile{}, translate(err, "read customer "+string(id))
 	}
-	return profileOf(row.Customer, row.CustomerStat, row.Consents, row.Wishes)
+	return profileOf(row.Customer, row.CustomerStat, row.Consents, row.Wishes, row.Cart, row.Affinities)
 }
 
 // FindCustomer returns the customer with this id of ours, external id or e-mail

@@ -39,3 +39,9 @@ func eventOf(row dbsqlc.Event) (lifecycle.Event, error) {
 	return lifecycle.Event{ID: lifecycle.EventID(row.ID), CustomerID: lifecycle.CustomerID(row.CustomerID), Name: row.Name,
 		At: row.OccurredAt.UTC(), ReceivedAt: row.ReceivedAt.UTC(), Source: row.Source, Properties: properties}, err
 }
+
+// CountEvents counts all stored events. It reads every one of them.
+func (s *Store) CountEvents(ctx context.Context) (n int, err error) {
+	err = s.pool.QueryRow(ctx, "select count(*) from events").Scan(&n)
+	return n, translate(err, "count the events")
+}

@@ -194,6 +194,7 @@ var personalTables = map[string]string{
 	"journey_runs": "ended, entry data emptied", "touches": "open ones closed; no personal columns", "decision_log": "ids only",
 	"agent_cells": "ids only", "opt_outs": "ids and hashes only", "privacy_requests": "ids only", "devices": "deleted",
 	"identities": "names emptied", "carts": "deleted", "customer_affinities": "deleted", "rollup_order_marks": "ids only",
+	"touch_moves": "ids only",
 }
 
 // unknownTables lists tables with a customer_id of which nobody said what an erasure

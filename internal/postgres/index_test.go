@@ -101,6 +101,26 @@ func scans(b bench) map[string]int {
 	return counts
 }
 
+// trackedWork takes what a shop sends: browsing, a cart, orders and their changes, a
+// visitor who signs in, and two customers who are one.
+func (b bench) trackedWork(i int) {
+	b.t.Helper()
+	visitor, user := id(), fmt.Sprintf("x%d", 2000+i)
+	shop := func(m postgres.Tracked, name string) postgres.Tracked {
+		m.At = noon
+		m.Event = &postgres.BulkEvent{ID: lifecycle.EventID(id()), Name: name, At: noon, ReceivedAt: noon, Properties: []byte(`{"product_id":"p","category":"shoes"}`)}
+		return m
+	}
+	b.track(shop(postgres.Tracked{User: user}, "Product Viewed"), shop(postgres.Tracked{Visitor: visitor}, "Product Added"))
+	order := bought(user, id(), noon, 100)
+	changed := order
+	changed.Order = &postgres.TrackedOrder{Change: postgres.OrderReduced, Of: order.Order.ExternalID, Remainder: true, OrderRow: order.Order.OrderRow, Event: order.Order.Event}
+	changed.Order.ExternalID, changed.Order.Total.Amount, changed.Order.Event.ID = id(), 0, lifecycle.EventID(id())
+	b.track(order, changed)
+	b.track(shop(postgres.Tracked{User: user, Visitor: visitor, Traits: &postgres.Traits{Customer: lifecycle.Customer{FirstName: "Ada"}}}, "Cart Viewed"))
+	b.track(alias(fmt.Sprintf("x%d", 3000+i), user))
+}
+
 // dailyWork does everything once that a worker or gateway does per touch.
 func (b bench) dailyWork(i int) {
 	b.t.Helper()
@@ -121,6 +141,7 @@ func (b bench) dailyWork(i int) {
 	b.must(err)
 	_, err = b.Situations(ctx, runs[:1], noon)
 	b.must(err)
+	b.trackedWork(i)
 	customer := due[0].CustomerID
 	run := b.enter(customer, "cart", id())
 	next := touch(run, "1")

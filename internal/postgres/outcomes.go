@@ -86,6 +86,9 @@ func applyProviderEvents(ctx context.Context, q *dbsqlc.Queries, keys []string) 
 	if err := q.LockTouches(ctx, ids); err != nil {
 		return err
 	}
+	if err := q.LockStatsOfTouches(ctx, ids); err != nil {
+		return err
+	}
 	for _, apply := range []func(context.Context, []string) error{
 		q.ApplyToTouches, q.ApplyToEngagement, q.ApplyToSuppressions, q.ApplyToConsents} {
 		if err := apply(ctx, keys); err != nil {

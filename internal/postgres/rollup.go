@@ -102,6 +102,10 @@ func (r *round) find(ctx context.Context, horizon int64) error {
 	if err != nil {
 		return err
 	}
+	changed, err := r.q.TakeOrderMarks(ctx)
+	if err != nil {
+		return err
+	}
 	if r.everything {
 		span, err := r.q.RecordedSpan(ctx)
 		if err != nil {
@@ -113,7 +117,11 @@ func (r *round) find(ctx context.Context, horizon int64) error {
 		r.since, r.until = span.Since, span.Until
 		return nil
 	}
-	r.hours, err = r.q.DirtyHours(ctx, dbsqlc.DirtyHoursParams{Horizon: horizon, Marked: marked, Attribution: interval(r.in.Attribution)})
+	params := dbsqlc.DirtyHoursParams{Horizon: horizon, Marked: marked, Attribution: interval(r.in.Attribution)}
+	for _, o := range changed {
+		params.MarkedOwners, params.MarkedAts = append(params.MarkedOwners, o.CustomerID), append(params.MarkedAts, o.At)
+	}
+	r.hours, err = r.q.DirtyHours(ctx, params)
 	if err != nil || len(r.hours) == 0 {
 		return err
 	}

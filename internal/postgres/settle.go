@@ -81,6 +81,9 @@ func settleTouches(ctx context.Context, q *dbsqlc.Queries, p *pipeline, params d
 		return err
 	}
 	p.check(all(len(params.Ids), "touches to settle"))
+	if err := q.LockStatsOfTouches(ctx, params.Ids); err != nil {
+		return err
+	}
 	if err := q.SettleTouches(ctx, params); err != nil {
 		return err
 	}

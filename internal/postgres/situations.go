@@ -65,7 +65,7 @@ func situationOf(row dbsqlc.SituationsRow) (ledger.Situation, error) {
 	if out.Run, err = runOf(row.JourneyRun); err != nil {
 		return out, err
 	}
-	if out.Profile, err = profileOf(row.Customer, row.CustomerStat, row.Consents, row.Wishes); err != nil {
+	if out.Profile, err = profileOf(row.Customer, row.CustomerStat, row.Consents, row.Wishes, row.Cart, row.Affinities); err != nil {
 		return out, err
 	}
 	out.Converted = row.Converted
@@ -110,7 +110,7 @@ func situationOf(row dbsqlc.SituationsRow) (ledger.Situation, error) {
 	return out, nil
 }
 
-func profileOf(c dbsqlc.Customer, st dbsqlc.CustomerStat, consents, wishes json.RawMessage) (lifecycle.Profile, error) {
+func profileOf(c dbsqlc.Customer, st dbsqlc.CustomerStat, consents, wishes, cart, affinities json.RawMessage) (lifecycle.Profile, error) {
 	p := lifecycle.Profile{
 		Orders: lifecycle.OrderStats{Count: int(st.OrdersCount), Revenue: lifecycle.Money{Amount: st.Revenue, Currency: st.Currency},
 			FirstAt: moment(st.FirstOrderAt), LastAt: moment(st.LastOrderAt), LastItem: st.LastItem},
@@ -125,6 +125,18 @@ func profileOf(c dbsqlc.Customer, st dbsqlc.CustomerStat, consents, wishes json.
 	var rows []dbsqlc.Consent
 	if err := json.Unmarshal(consents, &rows); err != nil {
 		return p, lifecycle.Errorf(lifecycle.Internal, "decode consents: %w", err)
+	}
+	var k *dbsqlc.Cart
+	if len(cart) > 0 {
+		if err := json.Unmarshal(cart, &k); err != nil {
+			return p, lifecycle.Errorf(lifecycle.Internal, "decode a cart: %w", err)
+		}
+	}
+	if k != nil {
+		p.Cart = lifecycle.Cart{Items: int(k.Items), Value: k.Value, ChangedAt: k.ChangedAt.UTC()}
+	}
+	if err := json.Unmarshal(affinities, &p.Affinities); err != nil {
+		return p, lifecycle.Errorf(lifecycle.Internal, "decode affinities: %w", err)
 	}
 	p.Consents = make(map[lifecycle.Channel]lifecycle.Consent, len(rows))
 	for _, row := range rows {

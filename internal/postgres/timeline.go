@@ -134,7 +134,7 @@ func (t *timeline) runs(ctx context.Context, q *dbsqlc.Queries) error {
 }
 
 func (t *timeline) decisions(ctx context.Context, q *dbsqlc.Queries) error {
-	rows, err := q.DecisionsOf(ctx, &t.customer)
+	rows, err := q.DecisionsOf(ctx, t.customer)
 	if err != nil {
 		return err
 	}

@@ -366,7 +366,7 @@ func (t *tracking) events(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		written, err := insertBulkEvents(ctx, t.tx, append(part.events, with...), BulkBatch{Tracked: true, Listens: part.listens})
+		written, err := insertBulkEvents(ctx, t.tx, append(part.events, with...), BulkBatch{tracked: true, Listens: part.listens})
 		if err != nil {
 			return err
 		}

@@ -16,8 +16,10 @@ import (
 // touchesSQL streams every touch with its history, customer by customer, in the
 // order in which the states were committed.
 const touchesSQL = `select t.id, t.customer_id, t.run_id, t.channel, t.class, t.tags, t.state, t.caps, coalesce(r.status, ''),
-	coalesce(h.seq, 0), coalesce(h.at, t.planned_at), coalesce(h.state, '')
+	coalesce(h.seq, 0), coalesce(h.at, t.planned_at), coalesce(h.state, ''), m.moves
 from touches t left join journey_runs r on r.id = t.run_id left join touch_history h on h.touch_id = t.id
+left join (select touch_id, jsonb_agg(jsonb_build_object('seq', seq, 'was', customer_id) order by seq) as moves from touch_moves group by touch_id) m
+	on m.touch_id = t.id
 order by t.customer_id, h.seq`
 
 // VerifyLedger proves from the rows, without trusting the code that wrote them:
@@ -69,11 +71,28 @@ type replayed struct {
 	caps    []ledger.CapWindow
 	status  ledger.RunStatus
 	taken   int64 // sequence number at which it took its cap slots for the last time
+	moves   []move
 
 	state      lifecycle.TouchState // "" before the first entry
 	reservedAt time.Time
 	called     bool // sent to the provider and not definitely refused since
 	wasCalled  bool
+}
+
+// move says whose a touch was up to an entry of the histories: merges move touches.
+type move struct {
+	Seq int64                `json:"seq"`
+	Was lifecycle.CustomerID `json:"was"`
+}
+
+// owner is whose the touch was, empty for the customer it belongs to now.
+func (t *replayed) owner(seq int64) lifecycle.CustomerID {
+	for _, m := range t.moves {
+		if m.Seq > seq {
+			return m.Was
+		}
+	}
+	return ""
 }
 
 type entry struct {
@@ -98,7 +117,7 @@ func (a *audit) stream(ctx context.Context, tx pgx.Tx) error {
 		var e entry
 		var customer lifecycle.CustomerID
 		if err := rows.Scan(&t.id, &customer, &t.run, &t.channel, &t.class, &t.tags, &t.stored, &t.caps, &t.status,
-			&e.seq, &e.at, &e.state); err != nil {
+			&e.seq, &e.at, &e.state, &t.moves); err != nil {
 			return err
 		}
 		if customer != a.current {
@@ -181,6 +200,7 @@ func (a *audit) caps(t *replayed) {
 		n := 0
 		for _, o := range a.touches {
 			if o.id != t.id && o.state.HoldsSlot() && o.class == lifecycle.Marketing && o.reservedAt.After(w.Since) &&
+				o.owner(t.taken) == t.owner(t.taken) &&
 				(w.Channel == "" || o.channel == w.Channel) && (w.Tag == "" || slices.Contains(o.tags, w.Tag)) {
 				n++
 			}

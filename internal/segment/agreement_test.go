@@ -27,6 +27,8 @@ CREATE TABLE customer_stats (customer_id uuid PRIMARY KEY REFERENCES customers, 
 	revenue bigint NOT NULL DEFAULT 0, currency text NOT NULL DEFAULT '', first_order_at timestamptz, last_order_at timestamptz,
 	last_item text NOT NULL DEFAULT '', engagement_weight double precision NOT NULL DEFAULT 0, engagement_at timestamptz,
 	last_open_at timestamptz, last_click_at timestamptz, touches_count int NOT NULL DEFAULT 0, last_touch_at timestamptz);
+CREATE TABLE carts (customer_id uuid PRIMARY KEY, items int NOT NULL, value double precision NOT NULL, changed_at timestamptz NOT NULL);
+CREATE TABLE customer_affinities (customer_id uuid NOT NULL, name text NOT NULL, weight double precision NOT NULL, PRIMARY KEY (customer_id, name));
 CREATE INDEX customer_stats_last_order ON customer_stats (last_order_at);
 CREATE TABLE consents (customer_id uuid REFERENCES customers, channel text, state text, at timestamptz, source text, wording text, ip text, PRIMARY KEY (customer_id, channel));`
 
@@ -76,6 +78,12 @@ func insert(t *testing.T, conn *pgx.Conn, people []lifecycle.Profile) {
 			VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)`, string(c.ID), c.ExternalID, text(c.Email), text(c.Phone), c.Locale, c.Country, c.Region, c.TimeZone, string(attributes), c.CreatedAt, instant(c.ErasedAt))
 		batch.Queue(`INSERT INTO customer_stats VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13)`, string(c.ID), o.Count, o.Revenue.Amount, o.Revenue.Currency,
 			instant(o.FirstAt), instant(o.LastAt), o.LastItem, e.Weight, instant(e.At), instant(e.LastOpenAt), instant(e.LastClickAt), p.Touches.Count, instant(p.Touches.LastAt))
+		if p.Cart.Items > 0 {
+			batch.Queue(`INSERT INTO carts VALUES ($1,$2,$3,$4)`, string(c.ID), p.Cart.Items, p.Cart.Value, p.Cart.ChangedAt)
+		}
+		for name, weight := range p.Affinities {
+			batch.Queue(`INSERT INTO customer_affinities VALUES ($1,$2,$3)`, string(c.ID), name, weight)
+		}
 		for _, consent := range p.Consents {
 			batch.Queue(`INSERT INTO consents VALUES ($1,$2,$3,$4,'','','')`, string(c.ID), string(consent.Channel), string(consent.State), consent.At)
 		}

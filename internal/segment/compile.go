@@ -15,6 +15,8 @@ const (
 	maxLength = 4000 // characters
 	maxDepth  = 50
 	maxNodes  = 500
+	// maxAffinity is how long a name of an interest is kept, in bytes of its store.
+	maxAffinity = 400
 )
 
 // Compile parses and checks a segment. What is wrong comes back as an *Error
@@ -239,6 +241,12 @@ func (c *compiler) name(e ast.Expr) (any, error) {
 		}
 		return c.uses(full, dynamic{parts[0], parts[1]}), nil
 	}
+	if parts[0] == "affinity" {
+		if len(parts) != 2 || parts[1] == "" || len(parts[1]) > maxAffinity || strings.ContainsRune(parts[1], 0) || !utf8.ValidString(parts[1]) {
+			return nil, c.errorf(e, `name one category or product, such as affinity["shoes"]`, "%s does not name an interest", full)
+		}
+		return c.uses(full, affinityOf{parts[1]}), nil
+	}
 	if value, ok := lookup(full); ok {
 		return c.uses(full, value), nil
 	}
@@ -268,6 +276,8 @@ func (c *compiler) presence(e ast.Expr) (condition, error) {
 		return nil, c.errorf(e, fmt.Sprintf("compare it, such as %s == %q", v.name, v.values[0]), "%s is always known", v.name)
 	case flagOf:
 		return nil, c.errorf(e, "use it without has()", "%s is always known", v.name)
+	case affinityOf:
+		return nil, c.errorf(e, fmt.Sprintf("compare it, such as %s > 0", c.describe(e)), "an affinity is always known, 0 for none")
 	case numberOf:
 		if !v.optional {
 			return nil, c.errorf(e, fmt.Sprintf("compare it, such as %s > 0", v.name), "%s is always known", v.name)

@@ -17,7 +17,7 @@ type Field struct {
 }
 
 // Fields lists the customer model in the order of the documentation. The open
-// namespaces attributes.NAME, event.NAME and entry.NAME are not in it.
+// namespaces attributes.NAME, affinity.NAME, event.NAME and entry.NAME are not in it.
 func Fields() []Field {
 	var all []Field
 	for _, f := range textFields {
@@ -87,6 +87,7 @@ var instantFields = []*instantField{
 	{"engagement.days_since_open", "s.last_open_at", "days since a person last opened an e-mail; machine opens are left out", func(p *lifecycle.Profile) time.Time { return p.Engagement.LastOpenAt }},
 	{"engagement.days_since_click", "s.last_click_at", "days since the last click; bot clicks are left out", func(p *lifecycle.Profile) time.Time { return p.Engagement.LastClickAt }},
 	{"touches.days_since_last", "s.last_touch_at", "days since the last marketing touch", func(p *lifecycle.Profile) time.Time { return p.Touches.LastAt }},
+	{"cart.days_since_change", "(SELECT k.changed_at FROM carts k WHERE k.customer_id = c.id)", "days since something was put into or taken out of the cart; missing when it is empty", func(p *lifecycle.Profile) time.Time { return p.Cart.ChangedAt }},
 }
 
 // numberField is a number of the customer model with the bounds that keep
@@ -149,6 +150,20 @@ var numberFields = []*numberField{
 		of:         func(m *moment) (float64, bool) { return float64(m.Profile.Touches.Count), true },
 		expression: func(*query) string { return "s.touches_count::float8" },
 	},
+	{
+		name: "cart.items", meaning: "pieces in the cart", largest: 1 << 31, grain: 1,
+		of: func(m *moment) (float64, bool) { return float64(m.Profile.Cart.Items), true },
+		expression: func(*query) string {
+			return "coalesce((SELECT k.items FROM carts k WHERE k.customer_id = c.id), 0)::float8"
+		},
+	},
+	{
+		name: "cart.value", meaning: "what lies in the cart, in major units", largest: 1e13, grain: 1e-22,
+		of: func(m *moment) (float64, bool) { return m.Profile.Cart.Value, true },
+		expression: func(*query) string {
+			return "coalesce((SELECT k.value FROM carts k WHERE k.customer_id = c.id), 0)::float8"
+		},
+	},
 }
 
 // choice is a value out of a fixed list that every customer has.
@@ -206,7 +221,7 @@ func lookup(name string) (any, bool) {
 }
 
 // namespaces are the words before the first dot.
-var namespaces = []string{"customer", "attributes", "consent", "stage", "orders", "engagement", "touches", "event", "entry"}
+var namespaces = []string{"customer", "attributes", "consent", "stage", "orders", "engagement", "touches", "cart", "affinity", "event", "entry"}
 
 // inNamespace lists the fields that share the namespace of a name.
 func inNamespace(name string) []string {

@@ -75,6 +75,15 @@ func profiles() *rapid.Generator[lifecycle.Profile] {
 			},
 			Touches: lifecycle.TouchStats{Count: rapid.IntRange(0, 3).Draw(t, "touches"), LastAt: instants().Draw(t, "touched")},
 		}
+		if rapid.Bool().Draw(t, "cart") {
+			p.Cart = lifecycle.Cart{Items: rapid.IntRange(1, 4).Draw(t, "pieces"), Value: rapid.SampledFrom([]float64{0, 12.34, 45, 1e12, 0.1}).Draw(t, "value"), ChangedAt: now.Add(-time.Duration(rapid.IntRange(0, 9).Draw(t, "changed")) * day)}
+		}
+		if rapid.Bool().Draw(t, "interested") {
+			p.Affinities = lifecycle.Affinities{}
+			for _, name := range []string{"shoes", "p-1"} {
+				p.Affinities[name] = rapid.SampledFrom([]float64{0, 1, 2.5, 3, 1e-9, 0.1, 90, 1e6}).Draw(t, name) / lifecycle.AffinityLeft(now)
+			}
+		}
 		if rapid.Bool().Draw(t, "email") {
 			p.Customer.Email = "someone@example.com"
 		}
@@ -107,8 +116,8 @@ func population(n int) []lifecycle.Profile {
 
 var (
 	textNames   = []string{"customer.id", "customer.country", "customer.region", "customer.locale", "customer.time_zone", "orders.last_item"}
-	numberNames = []string{"orders.count", "orders.revenue", "orders.average_value", "engagement.score", "touches.count"}
-	dayNames    = []string{"customer.days_since_signup", "orders.days_since_first", "orders.days_since_last", "engagement.days_since_open", "engagement.days_since_click", "touches.days_since_last"}
+	numberNames = []string{"orders.count", "orders.revenue", "orders.average_value", "engagement.score", "touches.count", "cart.items", "cart.value", "affinity.shoes", `affinity["p-1"]`, "affinity.none"}
+	dayNames    = []string{"customer.days_since_signup", "orders.days_since_first", "orders.days_since_last", "engagement.days_since_open", "engagement.days_since_click", "touches.days_since_last", "cart.days_since_change"}
 	properNames = []string{"attributes.plan", "attributes.size", "attributes.vip", `attributes["first-order"]`, "attributes.absent"}
 	limits      = []string{"0", "1", "2", "3", "0.5", "7", "12.34", "90", "45.0", "-1", "100", "0.259182", "1e15", "0.1", "333.0"}
 )
@@ -201,7 +210,7 @@ func (g grammar) condition(depth int) string {
 	case 14:
 		return g.pick([]string{"customer.has_email", "customer.has_phone", "true", "false", "customer.has_email != true", "false == customer.has_phone"})
 	case 15:
-		return "has(" + g.pick([]string{"customer.country", "orders.last_item", "orders.days_since_last", "orders.average_value", "touches.days_since_last", "attributes.plan", "attributes.vip", "attributes.absent"}) + ")"
+		return "has(" + g.pick([]string{"customer.country", "orders.last_item", "orders.days_since_last", "orders.average_value", "touches.days_since_last", "cart.days_since_change", "attributes.plan", "attributes.vip", "attributes.absent"}) + ")"
 	case 16, 17:
 		return g.pick(properNames) + " " + g.order() + " " + g.quoted()
 	case 18:

@@ -50,7 +50,9 @@ func (q *Queries) AddOrdersToStats(ctx context.Context, externalIds []string) er
 const customer = `-- name: Customer :one
 select c.id, c.external_id, c.email, c.phone, c.first_name, c.last_name, c.locale, c.country, c.region, c.postal_code, c.time_zone, c.attributes, c.created_at, c.erased_at, c.merged_into, c.aliased_at, c.stated, s.customer_id, s.orders_count, s.revenue, s.currency, s.first_order_at, s.last_order_at, s.last_item, s.engagement_weight, s.engagement_at, s.last_open_at, s.last_click_at, s.touches_count, s.last_touch_at,
     (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = c.id)::jsonb as consents,
-    (select to_jsonb(w) from wishes w where w.customer_id = c.id)::jsonb as wishes
+    (select to_jsonb(w) from wishes w where w.customer_id = c.id)::jsonb as wishes,
+    (select to_jsonb(k) from carts k where k.customer_id = c.id)::jsonb as cart,
+    (select coalesce(jsonb_object_agg(a.name, a.weight), '{}') from customer_affinities a where a.customer_id = c.id)::jsonb as affinities
 from customers c join customer_stats s on s.customer_id = c.id
 where c.id = coalesce((select m.merged_into from customers m where m.id = $1), $1)
 `
@@ -60,6 +62,8 @@ type CustomerRow struct {
 	CustomerStat CustomerStat    `json:"customer_stat"`
 	Consents     json.RawMessage `json:"consents"`
 	Wishes       json.RawMessage `json:"wishes"`
+	Cart         json.RawMessage `json:"cart"`
+	Affinities   json.RawMessage `json:"affinities"`
 }
 
 func (q *Queries) Customer(ctx context.Context, id string) (CustomerRow, error) {
@@ -98,6 +102,8 @@ func (q *Queries) Customer(ctx context.Context, id string) (CustomerRow, error) 
 		&i.CustomerStat.LastTouchAt,
 		&i.Consents,
 		&i.Wishes,
+		&i.Cart,
+		&i.Affinities,
 	)
 	return i, err
 }

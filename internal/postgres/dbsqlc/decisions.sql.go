@@ -57,10 +57,11 @@ func (q *Queries) DecisionHead(ctx context.Context) (DecisionHeadRow, error) {
 }
 
 const decisionsOf = `-- name: DecisionsOf :many
-select seq, at, kind, actor, customer_id, run_id, touch_id, subject, body, prev_hash, hash from decision_log where customer_id = $1 order by seq
+select seq, at, kind, actor, customer_id, run_id, touch_id, subject, body, prev_hash, hash from decision_log
+where customer_id = any(array(select c.id from customers c where c.id = $1 or c.merged_into = $1)) order by seq
 `
 
-func (q *Queries) DecisionsOf(ctx context.Context, customerID *string) ([]DecisionLog, error) {
+func (q *Queries) DecisionsOf(ctx context.Context, customerID string) ([]DecisionLog, error) {
 	rows, err := q.db.Query(ctx, decisionsOf, customerID)
 	if err != nil {
 		return nil, err

@@ -23,40 +23,6 @@ func (q *Queries) AddCustomers(ctx context.Context, batch json.RawMessage) error
 	return err
 }
 
-const affinities = `-- name: Affinities :many
-select name, weight from customer_affinities where customer_id = $1 order by weight desc, name limit $2
-`
-
-type AffinitiesParams struct {
-	CustomerID string `json:"customer_id"`
-	N          int32  `json:"n"`
-}
-
-type AffinitiesRow struct {
-	Name   string  `json:"name"`
-	Weight float64 `json:"weight"`
-}
-
-func (q *Queries) Affinities(ctx context.Context, arg AffinitiesParams) ([]AffinitiesRow, error) {
-	rows, err := q.db.Query(ctx, affinities, arg.CustomerID, arg.N)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AffinitiesRow
-	for rows.Next() {
-		var i AffinitiesRow
-		if err := rows.Scan(&i.Name, &i.Weight); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const becomeName = `-- name: BecomeName :exec
 update customers set email = null, phone = null, first_name = '', last_name = '', locale = '', country = '', region = '',
     postal_code = '', time_zone = '', attributes = '{}', stated = '{}', merged_into = $1::uuid,
@@ -394,16 +360,21 @@ func (q *Queries) MoveTheRestTo(ctx context.Context, arg MoveTheRestToParams) er
 }
 
 const moveTouchesTo = `-- name: MoveTouchesTo :exec
-update touches set customer_id = $1::uuid where customer_id = $2::uuid
+with moved as (
+    update touches set customer_id = $2::uuid where customer_id = $1::uuid returning id
+), now as materialized (
+    select nextval(pg_get_serial_sequence('touch_history', 'seq')) as seq
+)
+insert into touch_moves (touch_id, seq, customer_id) select m.id, n.seq, $1::uuid from moved m cross join now n
 `
 
 type MoveTouchesToParams struct {
-	Survivor string `json:"survivor"`
 	Loser    string `json:"loser"`
+	Survivor string `json:"survivor"`
 }
 
 func (q *Queries) MoveTouchesTo(ctx context.Context, arg MoveTouchesToParams) error {
-	_, err := q.db.Exec(ctx, moveTouchesTo, arg.Survivor, arg.Loser)
+	_, err := q.db.Exec(ctx, moveTouchesTo, arg.Loser, arg.Survivor)
 	return err
 }
 

@@ -55,13 +55,24 @@ func (q *Queries) LockStanding(ctx context.Context, arg LockStandingParams) ([]L
 	return items, nil
 }
 
-const lockTouches = `-- name: LockTouches :exec
-select t.id from (select unnest($1::uuid[]) as id) x join touches t on t.id = x.id
-join customer_stats s on s.customer_id = t.customer_id
-order by t.customer_id, t.id for update of t, s
+const lockStatsOfTouches = `-- name: LockStatsOfTouches :exec
+select s.customer_id from customer_stats s where s.customer_id in (
+    select t.customer_id from (select unnest($1::uuid[]) as id) x join touches t on t.id = x.id)
+order by s.customer_id for update
 `
 
-// Locks touches and their customers' statistics in one order for everybody.
+// Locks the statistics of the customers of locked touches.
+func (q *Queries) LockStatsOfTouches(ctx context.Context, ids []string) error {
+	_, err := q.db.Exec(ctx, lockStatsOfTouches, ids)
+	return err
+}
+
+const lockTouches = `-- name: LockTouches :exec
+select t.id from (select unnest($1::uuid[]) as id) x join touches t on t.id = x.id
+order by t.customer_id, t.id for update of t
+`
+
+// Locks touches in one order for everybody, whoever becomes their customer meanwhile.
 func (q *Queries) LockTouches(ctx context.Context, ids []string) error {
 	_, err := q.db.Exec(ctx, lockTouches, ids)
 	return err

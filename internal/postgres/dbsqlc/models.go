@@ -764,6 +764,12 @@ type TouchHistory struct {
 	Tx      int64     `json:"tx"`
 }
 
+type TouchMove struct {
+	TouchID    string `json:"touch_id"`
+	Seq        int64  `json:"seq"`
+	CustomerID string `json:"customer_id"`
+}
+
 type User struct {
 	ID             string     `json:"id"`
 	Name           string     `json:"name"`

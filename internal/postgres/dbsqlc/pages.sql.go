@@ -266,7 +266,8 @@ func (q *Queries) LogLatest(ctx context.Context, arg LogLatestParams) ([]Decisio
 
 const logOfCustomer = `-- name: LogOfCustomer :many
 select seq, at, kind, actor, customer_id, run_id, touch_id, subject, body, prev_hash, hash from decision_log d
-where d.customer_id = $1::uuid and (d.at, d.seq) < ($2::timestamptz, $3::bigint)
+where d.customer_id = any(array(select c.id from customers c where c.id = $1::uuid or c.merged_into = $1::uuid))
+and (d.at, d.seq) < ($2::timestamptz, $3::bigint)
 order by d.at desc, d.seq desc limit $4
 `
 

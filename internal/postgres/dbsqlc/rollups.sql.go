@@ -26,6 +26,8 @@ with changed as (
     select t.customer_id, h.at from changed c join touches t on t.id = c.touch_id join touch_history h on h.touch_id = c.touch_id
 ), bought as (
     select o.customer_id, o.at from orders o where o.tx >= $2::bigint
+    union
+    select unnest($4::uuid[]), unnest($5::timestamptz[])
 )
 select distinct hour_of(d.at)::timestamptz as hour from (
     select i.at from instants i
@@ -41,16 +43,24 @@ select distinct hour_of(d.at)::timestamptz as hour from (
 `
 
 type DirtyHoursParams struct {
-	Attribution pgtype.Interval `json:"attribution"`
-	Horizon     int64           `json:"horizon"`
-	Marked      []string        `json:"marked"`
+	Attribution  pgtype.Interval `json:"attribution"`
+	Horizon      int64           `json:"horizon"`
+	Marked       []string        `json:"marked"`
+	MarkedOwners []string        `json:"marked_owners"`
+	MarkedAts    []time.Time     `json:"marked_ats"`
 }
 
 // Hours whose sums may have changed: those in which a changed touch was planned,
 // went out or ever took a state, and those of orders that it, or another order,
 // may gain or lose the credit of.
 func (q *Queries) DirtyHours(ctx context.Context, arg DirtyHoursParams) ([]time.Time, error) {
-	rows, err := q.db.Query(ctx, dirtyHours, arg.Attribution, arg.Horizon, arg.Marked)
+	rows, err := q.db.Query(ctx, dirtyHours,
+		arg.Attribution,
+		arg.Horizon,
+		arg.Marked,
+		arg.MarkedOwners,
+		arg.MarkedAts,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -393,6 +403,30 @@ func (q *Queries) TakeMarks(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		items = append(items, touch_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const takeOrderMarks = `-- name: TakeOrderMarks :many
+delete from rollup_order_marks returning customer_id, at
+`
+
+func (q *Queries) TakeOrderMarks(ctx context.Context) ([]RollupOrderMark, error) {
+	rows, err := q.db.Query(ctx, takeOrderMarks)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RollupOrderMark
+	for rows.Next() {
+		var i RollupOrderMark
+		if err := rows.Scan(&i.CustomerID, &i.At); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

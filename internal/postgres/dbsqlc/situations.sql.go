@@ -15,6 +15,8 @@ const situations = `-- name: Situations :many
 select r.id, r.journey, r.version, r.customer_id, r.entry_key, r.campaign, r.arm, r.status, r.durable, r.held, r.step, r.step_started_at, r.due_at, r.position, r.entered_at, r.entry_event_id, r.entry, r.converted_at, r.ended_at, r.end_reason, c.id, c.external_id, c.email, c.phone, c.first_name, c.last_name, c.locale, c.country, c.region, c.postal_code, c.time_zone, c.attributes, c.created_at, c.erased_at, c.merged_into, c.aliased_at, c.stated, s.customer_id, s.orders_count, s.revenue, s.currency, s.first_order_at, s.last_order_at, s.last_item, s.engagement_weight, s.engagement_at, s.last_open_at, s.last_click_at, s.touches_count, s.last_touch_at,
     (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = r.customer_id)::jsonb as consents,
     (select to_jsonb(w) from wishes w where w.customer_id = r.customer_id)::jsonb as wishes,
+    (select to_jsonb(k) from carts k where k.customer_id = r.customer_id)::jsonb as cart,
+    (select coalesce(jsonb_object_agg(a.name, a.weight), '{}') from customer_affinities a where a.customer_id = r.customer_id)::jsonb as affinities,
     (select coalesce(jsonb_agg(jsonb_build_object('channel', p.channel, 'reason', p.reason, 'at', p.at) order by p.channel), '[]')
         from (select unnest(array['email', 'sms', 'whatsapp', 'push', 'web']) as channel) h
         cross join lateral (select o.channel, o.reason, o.at from suppressions o where o.channel = h.channel
@@ -52,6 +54,8 @@ type SituationsRow struct {
 	CustomerStat CustomerStat    `json:"customer_stat"`
 	Consents     json.RawMessage `json:"consents"`
 	Wishes       json.RawMessage `json:"wishes"`
+	Cart         json.RawMessage `json:"cart"`
+	Affinities   json.RawMessage `json:"affinities"`
 	Suppressed   json.RawMessage `json:"suppressed"`
 	Recent       json.RawMessage `json:"recent"`
 	Events       json.RawMessage `json:"events"`
@@ -124,6 +128,8 @@ func (q *Queries) Situations(ctx context.Context, arg SituationsParams) ([]Situa
 			&i.CustomerStat.LastTouchAt,
 			&i.Consents,
 			&i.Wishes,
+			&i.Cart,
+			&i.Affinities,
 			&i.Suppressed,
 			&i.Recent,
 			&i.Events,

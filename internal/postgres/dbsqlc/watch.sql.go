@@ -63,7 +63,10 @@ with given as (
         where o.customer_id = t.customer_id and o.reserved_at > w.since and o.id <> t.id and o.class = 'marketing' and touch_holds_slot(o.state)
         and (coalesce(w.channel, '') = '' or o.channel = w.channel) and (coalesce(w.tag, '') = '' or w.tag = any(o.tags))
         and (select max(h.seq) from touch_history h where h.touch_id = o.id and h.state = 'sending')
-            < (select max(h.seq) from touch_history h where h.touch_id = t.id and h.state = 'sending'))
+            < (select max(h.seq) from touch_history h where h.touch_id = t.id and h.state = 'sending')
+        and exists (
+            select from (select max(h.seq) as seq from touch_history h where h.touch_id = t.id and h.state = 'sending') r
+            where touch_owner(o.id, o.customer_id, r.seq) = touch_owner(t.id, t.customer_id, r.seq)))
     group by t.id, t.sent_at order by t.id limit 1000
 ), twice as (
     -- Touches that went to their provider again without a definite refusal in between.

@@ -48,6 +48,18 @@ create table consent_statements (
     primary key (external_id, channel)
 );
 
+-- Touches that changed hands in a merge: up to seq, a number of the touch histories,
+-- a touch was that customer's. Caps are judged by whose a touch was at the time.
+create table touch_moves (
+    touch_id    uuid not null,
+    seq         bigint not null,
+    customer_id uuid not null,
+    primary key (touch_id, seq)
+);
+create function touch_owner(touch uuid, owner uuid, at_seq bigint) returns uuid language sql stable parallel safe as $$
+    select coalesce((select m.customer_id from touch_moves m where m.touch_id = touch and m.seq > at_seq order by m.seq limit 1), owner)
+$$;
+
 ------------------------------------------------------------------ orders
 
 -- of_order: the order that a refund or cancellation is about. remainder: it takes
@@ -99,7 +111,7 @@ create table customer_affinities (
 
 -- A signal of weight 1 at an instant, brought to the beginning of 2020.
 create function affinity_factor(at timestamptz) returns double precision language sql immutable parallel safe as $$
-    select power(2::double precision, extract(epoch from at - '2020-01-01 00:00:00+00'::timestamptz)::double precision / 2592000)
+    select power(2::double precision, greatest(extract(epoch from at - '2020-01-01 00:00:00+00'::timestamptz)::double precision / 2592000, -100))
 $$;
 
 -- A JSON value as text, empty when it is neither a text nor a number.
@@ -183,13 +195,13 @@ create function refresh_carts(customers uuid[], now timestamptz) returns void la
         select p.customer_id, l.cart_id, l.at,
             jsonb_agg(jsonb_strip_nulls(jsonb_build_object('product_id', left(p.key, 200), 'name', left(p.name, 200),
                 'quantity', p.quantity, 'price', p.price)) order by p.key) as products,
-            least(sum(p.quantity), 1e9) as items, sum(p.quantity * coalesce(p.price, 0)) as value
+            least(sum(p.quantity), 1e9) as items, round(sum(p.quantity * coalesce(p.price, 0))::numeric, 6)::double precision as value
         from products p join latest l on l.customer_id = p.customer_id group by 1, 2, 3
     ), emptied as (
         delete from carts k where k.customer_id = any(customers) and k.customer_id not in (select f.customer_id from full_carts f)
     )
     insert into carts (customer_id, cart_id, products, items, value, changed_at)
-    select f.customer_id, left(coalesce(f.cart_id, ''), 200), f.products, round(f.items)::int, least(f.value, 1e12), f.at
+    select f.customer_id, left(coalesce(f.cart_id, ''), 200), f.products, round(f.items)::int, greatest(least(f.value, 1e12), 0), f.at
     from full_carts f order by f.customer_id
     on conflict (customer_id) do update set cart_id = excluded.cart_id, products = excluded.products,
         items = excluded.items, value = excluded.value, changed_at = excluded.changed_at

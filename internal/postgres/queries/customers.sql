@@ -37,7 +37,9 @@ where n.external_id = any(@external_ids::text[]);
 -- name: Customer :one
 select sqlc.embed(c), sqlc.embed(s),
     (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = c.id)::jsonb as consents,
-    (select to_jsonb(w) from wishes w where w.customer_id = c.id)::jsonb as wishes
+    (select to_jsonb(w) from wishes w where w.customer_id = c.id)::jsonb as wishes,
+    (select to_jsonb(k) from carts k where k.customer_id = c.id)::jsonb as cart,
+    (select coalesce(jsonb_object_agg(a.name, a.weight), '{}') from customer_affinities a where a.customer_id = c.id)::jsonb as affinities
 from customers c join customer_stats s on s.customer_id = c.id
 where c.id = coalesce((select m.merged_into from customers m where m.id = @id), @id);
 

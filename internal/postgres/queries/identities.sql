@@ -124,7 +124,12 @@ update journey_runs r set customer_id = @survivor::uuid, entry_key = case when e
 where r.customer_id = @loser::uuid and not r.id = any(@reentered::uuid[]);
 
 -- name: MoveTouchesTo :exec
-update touches set customer_id = @survivor::uuid where customer_id = @loser::uuid;
+with moved as (
+    update touches set customer_id = @survivor::uuid where customer_id = @loser::uuid returning id
+), now as materialized (
+    select nextval(pg_get_serial_sequence('touch_history', 'seq')) as seq
+)
+insert into touch_moves (touch_id, seq, customer_id) select m.id, n.seq, @loser::uuid from moved m cross join now n;
 
 -- name: MoveEventsTo :exec
 update events set customer_id = @survivor::uuid where customer_id = @loser::uuid;
@@ -277,9 +282,6 @@ where o.external_id = p.external_id and o.total is distinct from (case when p.pl
 
 -- name: OwnersOfOrders :many
 select distinct o.customer_id from orders o where o.external_id = any(@order_ids::text[]) or o.of_order = any(@order_ids::text[]);
-
--- name: Affinities :many
-select name, weight from customer_affinities where customer_id = @customer_id order by weight desc, name limit sqlc.arg('n');
 
 -- name: ForgetAffinities :execrows
 delete from customer_affinities where weight < @least::double precision;

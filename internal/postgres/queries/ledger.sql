@@ -25,10 +25,15 @@ select s.id, a.at, s.state, s.reason from saved s
 join (select unnest(@keys::text[]) as key, unnest(@ats::timestamptz[]) as at) a on a.key = s.key;
 
 -- name: LockTouches :exec
--- Locks touches and their customers' statistics in one order for everybody.
+-- Locks touches in one order for everybody, whoever becomes their customer meanwhile.
 select t.id from (select unnest(@ids::uuid[]) as id) x join touches t on t.id = x.id
-join customer_stats s on s.customer_id = t.customer_id
-order by t.customer_id, t.id for update of t, s;
+order by t.customer_id, t.id for update of t;
+
+-- name: LockStatsOfTouches :exec
+-- Locks the statistics of the customers of locked touches.
+select s.customer_id from customer_stats s where s.customer_id in (
+    select t.customer_id from (select unnest(@ids::uuid[]) as id) x join touches t on t.id = x.id)
+order by s.customer_id for update;
 
 -- name: LockStanding :many
 -- Locks touches that may be reserved, those that exist yet, in the order asked:

@@ -14,7 +14,8 @@ order by d.at desc, d.seq desc limit sqlc.arg('n');
 
 -- name: LogOfCustomer :many
 select * from decision_log d
-where d.customer_id = @customer_id::uuid and (d.at, d.seq) < (@before_at::timestamptz, @before_seq::bigint)
+where d.customer_id = any(array(select c.id from customers c where c.id = @customer_id::uuid or c.merged_into = @customer_id::uuid))
+and (d.at, d.seq) < (@before_at::timestamptz, @before_seq::bigint)
 order by d.at desc, d.seq desc limit sqlc.arg('n');
 
 -- name: LogEntries :many

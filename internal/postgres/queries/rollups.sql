@@ -19,6 +19,9 @@ select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as xmin;
 -- name: TakeMarks :many
 delete from rollup_marks returning touch_id;
 
+-- name: TakeOrderMarks :many
+delete from rollup_order_marks returning customer_id, at;
+
 -- name: DirtyHours :many
 -- Hours whose sums may have changed: those in which a changed touch was planned,
 -- went out or ever took a state, and those of orders that it, or another order,
@@ -36,6 +39,8 @@ with changed as (
     select t.customer_id, h.at from changed c join touches t on t.id = c.touch_id join touch_history h on h.touch_id = c.touch_id
 ), bought as (
     select o.customer_id, o.at from orders o where o.tx >= @horizon::bigint
+    union
+    select unnest(@marked_owners::uuid[]), unnest(@marked_ats::timestamptz[])
 )
 select distinct hour_of(d.at)::timestamptz as hour from (
     select i.at from instants i

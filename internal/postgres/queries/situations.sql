@@ -5,6 +5,8 @@
 select sqlc.embed(r), sqlc.embed(c), sqlc.embed(s),
     (select coalesce(jsonb_agg(k), '[]') from consents k where k.customer_id = r.customer_id)::jsonb as consents,
     (select to_jsonb(w) from wishes w where w.customer_id = r.customer_id)::jsonb as wishes,
+    (select to_jsonb(k) from carts k where k.customer_id = r.customer_id)::jsonb as cart,
+    (select coalesce(jsonb_object_agg(a.name, a.weight), '{}') from customer_affinities a where a.customer_id = r.customer_id)::jsonb as affinities,
     (select coalesce(jsonb_agg(jsonb_build_object('channel', p.channel, 'reason', p.reason, 'at', p.at) order by p.channel), '[]')
         from (select unnest(array['email', 'sms', 'whatsapp', 'push', 'web']) as channel) h
         cross join lateral (select o.channel, o.reason, o.at from suppressions o where o.channel = h.channel
