@@ -70,10 +70,11 @@ with given as (
 ), over_cap as (
     -- Counts every cap again that a touch had to stay below when it was reserved, of
     -- customers with other touches. Whose reservation came first is decided by the
-    -- order of the histories.
+    -- order of the histories. The look-ups stay look-ups, whatever the planner believes
+    -- of a table that grows faster than its statistics.
     select t.id, t.sent_at, min(w.cap) as cap, min(w."limit") as allowed
     from went t cross join lateral jsonb_to_recordset(t.caps) as w(cap text, channel text, tag text, since timestamptz, "limit" int)
-    where t.held and exists (select from touches o where o.customer_id = t.customer_id and o.reserved_at is not null and o.id <> t.id)
+    where t.held and exists (select from touches o where o.customer_id = t.customer_id and o.reserved_at is not null and o.id <> t.id offset 0)
     and w."limit" <= (
         select count(*) from touches o
         where o.customer_id = t.customer_id and o.reserved_at > w.since and o.id <> t.id and o.class = 'marketing' and touch_holds_slot(o.state)
