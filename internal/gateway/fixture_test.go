@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,8 +39,8 @@ type fake struct {
 	fail        error
 	failKeeping error
 	onUnsub     func() (bool, error)
-	notified    int
-	eventsNoted int
+	notified    atomic.Int32
+	eventsNoted atomic.Int32
 }
 
 func (f *fake) ApplyOutcomes(_ context.Context, outcomes []ledger.Outcome) (int, error) {
@@ -103,7 +104,7 @@ type bench struct {
 	url   string
 	links link.Signer
 	key   *ecdsa.PrivateKey
-	logs  *bytes.Buffer
+	logs  *journal
 }
 
 const writeKey = "write-key-1"
@@ -127,12 +128,12 @@ func start(t testing.TB, change ...func(*gateway.Config)) *bench {
 		t.Fatal(err)
 	}
 	f := &fake{outcomes: map[string]ledger.Outcome{}, left: map[string]int{}}
-	logs := &bytes.Buffer{}
+	logs := &journal{}
 	c := gateway.Config{
 		Brand: "Fern & Co", Currency: "GBP", Links: links, SendGrid: verifier, WriteKeys: []string{writeKey, "shop:write-key-2"},
 		Outcomes: f, Unsubscribing: f, Tracking: f, KeepRejected: 100, RejectedFor: time.Hour,
 		Listens:    func(context.Context) ([]string, error) { return []string{"Checkout Started"}, nil },
-		OnOutcomes: func(context.Context, []ledger.Outcome) { f.notified++ }, OnEvents: func() { f.eventsNoted++ },
+		OnOutcomes: func(context.Context, []ledger.Outcome) { f.notified.Add(1) }, OnEvents: func() { f.eventsNoted.Add(1) },
 		Log: slog.New(slog.NewTextHandler(logs, nil)),
 	}
 	for _, ch := range change {
@@ -191,4 +192,22 @@ func (b *bench) signed(t testing.TB, body string) int {
 	status, _, _ := b.do(t, "POST", "/webhooks/sendgrid", body, "Content-Type", "application/json",
 		"X-Twilio-Email-Event-Webhook-Timestamp", stamp, "X-Twilio-Email-Event-Webhook-Signature", base64.StdEncoding.EncodeToString(signature))
 	return status
+}
+
+// journal takes log lines and may be read meanwhile.
+type journal struct {
+	mu    sync.Mutex
+	lines bytes.Buffer
+}
+
+func (j *journal) Write(line []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.lines.Write(line)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.lines.String()
 }

@@ -48,13 +48,13 @@ func TestSignedWebhookBecomesOutcomes(t *testing.T) {
 		!kinds[ledger.OutcomeUnsubscribe].Suppress || !kinds[ledger.OutcomeOpened].Machine || kinds[ledger.OutcomeClicked].Detail != "https://shop.example/p" {
 		t.Errorf("%d outcomes: %+v", len(b.outcomes), kinds)
 	}
-	if b.notified != 1 {
-		t.Errorf("notified %d times", b.notified)
+	if b.notified.Load() != 1 {
+		t.Errorf("notified %d times", b.notified.Load())
 	}
 	// The same events again, under new event ids, change nothing.
 	again := strings.ReplaceAll(body, `"sg_event_id":"`, `"sg_event_id":"x`)
-	if status := b.signed(t, again); status != http.StatusNoContent || len(b.outcomes) != 7 || b.notified != 1 {
-		t.Errorf("repeated: status %d, %d outcomes, notified %d", status, len(b.outcomes), b.notified)
+	if status := b.signed(t, again); status != http.StatusNoContent || len(b.outcomes) != 7 || b.notified.Load() != 1 {
+		t.Errorf("repeated: status %d, %d outcomes, notified %d", status, len(b.outcomes), b.notified.Load())
 	}
 	if strings.Contains(b.logs.String(), "ann@") {
 		t.Error("the log holds an address")
@@ -122,7 +122,7 @@ func TestStoreFailureAsksForRepetition(t *testing.T) {
 	if status != http.StatusServiceUnavailable || h.Get("Retry-After") == "" {
 		t.Errorf("track: status %d", status)
 	}
-	if b.notified+b.eventsNoted != 0 {
+	if b.notified.Load()+b.eventsNoted.Load() != 0 {
 		t.Error("nobody may be told of what was not committed")
 	}
 }
@@ -164,8 +164,8 @@ func TestUnsubscribe(t *testing.T) {
 			t.Errorf("%d: left %v", i, b.left)
 		}
 	}
-	if b.eventsNoted != 1 {
-		t.Errorf("noted %d events", b.eventsNoted)
+	if b.eventsNoted.Load() != 1 {
+		t.Errorf("noted %d events", b.eventsNoted.Load())
 	}
 	for _, body := range []string{"", "List-Unsubscribe=Maybe", "confirm=no"} {
 		if status, _, _ := b.do(t, "POST", u.Path, body, "Content-Type", urlencoded); status != http.StatusBadRequest {

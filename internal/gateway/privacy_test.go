@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 // privacy answers as a desk does, in memory.
 type privacy struct {
+	mu       sync.Mutex // an export that broke off may still be on its way out
 	ids      map[string]lifecycle.CustomerID
 	requests map[lifecycle.CustomerID]ledger.PrivacyRequest
 	asked    []ledger.PrivacyRequest
@@ -41,6 +43,8 @@ func (p *privacy) Erased(_ context.Context, external string) (ledger.PrivacyRequ
 }
 
 func (p *privacy) Export(_ context.Context, r ledger.PrivacyRequest, w io.Writer) (ledger.PrivacyRequest, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.asked = append(p.asked, r)
 	if p.fail != nil {
 		return r, p.fail
@@ -53,6 +57,8 @@ func (p *privacy) Export(_ context.Context, r ledger.PrivacyRequest, w io.Writer
 }
 
 func (p *privacy) Erase(_ context.Context, r ledger.PrivacyRequest) (ledger.PrivacyRequest, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.asked = append(p.asked, r)
 	if p.fail != nil {
 		return r, p.fail
@@ -155,7 +161,9 @@ func TestPrivacyDoors(t *testing.T) {
 	if strings.Contains(b.logs.String(), "u1") || strings.Contains(b.logs.String(), privacyKey) {
 		t.Error("the log holds who asked, or the key")
 	}
+	p.mu.Lock()
 	p.fail = lifecycle.Errorf(lifecycle.Unavailable, "temporal is gone")
+	p.mu.Unlock()
 	if status, _ := ask("erase", `{"userId":"u3"}`, privacyKey); status != http.StatusServiceUnavailable {
 		t.Errorf("engine gone: %d", status)
 	}
